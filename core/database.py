@@ -50,7 +50,7 @@ def database_url(settings: Settings, *, driver: str = "psycopg", database: str |
             url = url.set(password=secrets_for(settings).get("database_password"))
         if not url.database:
             url = url.set(database=DATABASE)
-    return url.set(drivername=f"postgresql+{driver}", **({"database": database} if database else {}))
+    return url.set(drivername=f"postgresql+{driver}", database=database or url.database)
 
 
 def make_engine(url: URL, *, pool_size: int = 10) -> Engine:

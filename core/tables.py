@@ -212,7 +212,7 @@ bots = Table(
     schema="config",
 )
 
-annotations = Table(
+notes_on_charts = Table(
     "annotations",
     metadata,
     _id("annotation_id"),

@@ -1,0 +1,1 @@
+"""How data gets in: webhooks, pushes and pulls. Knows neither Dagster nor dbt."""

@@ -1,0 +1,91 @@
+"""Request bodies and answers, the same for webhooks and pushes.
+
+In: ASGI requests. Out: raw bytes within the size limit, decoded JSON, and the envelope of 004 §7.3.3.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+LARGEST_INTEGER = 2**63
+
+
+class Refused(Exception):
+    """The sender must mend something: an HTTP status, a code for programs, a sentence for people."""
+
+    def __init__(self, status: int, code: str, message: str, fields: list[dict[str, str]] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.fields = fields
+
+    def response(self) -> JSONResponse:
+        """The error envelope; `fields` names what is wrong with which field."""
+        error: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.fields:
+            error["fields"] = self.fields
+        return JSONResponse({"status": "error", "error": error}, status_code=self.status)
+
+
+def accepted(data: dict[str, Any]) -> JSONResponse:
+    """202 in the envelope: taken, not yet understood."""
+    return JSONResponse({"status": "ok", "data": data, "meta": {}}, status_code=202)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The raw body. Raises `Refused` 413 as soon as it is known to be larger than `limit` bytes."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body. Raises `Refused` 400 for anything else."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        value = _decode_slowly(body)
+    except RecursionError:
+        raise Refused(400, "invalid_json", "The body is nested too deeply") from None
+    if not isinstance(value, dict):
+        raise Refused(400, "invalid_json", "The body must be a JSON object")
+    return value
+
+
+def _decode_slowly(body: bytes) -> Any:
+    """What the fast decoder refuses may still be JSON: huge numbers, halves of surrogate pairs."""
+    try:
+        value = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        # Halves of surrogate pairs are legal JSON and illegal text; a question mark takes their place.
+        cleaned = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+        return json.loads(cleaned, parse_int=_integer, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, "invalid_json", "The body is not JSON in UTF-8") from error
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _integer(digits: str) -> int | str:
+    """An integer beyond 64 bits stays as text: no vendor counts so far, and nothing is lost."""
+    value = int(digits)
+    return value if -LARGEST_INTEGER <= value < LARGEST_INTEGER else digits
+
+
+def _too_large(limit: int) -> Refused:
+    return Refused(413, "too_large", f"The body is larger than {limit:,} bytes")

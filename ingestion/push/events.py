@@ -1,0 +1,108 @@
+"""What may be pushed, and what is impossible.
+
+In: decoded JSON. Out: validated events; unknown extra fields stay, since what is not understood today may
+be tomorrow. Sources: 004 §5.4.2 for deployments and incidents, §4.3.8 for survey answers.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+
+from core import clock
+
+FUTURE_TOLERANCE = timedelta(days=1)
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
+LongText = Annotated[str, StringConstraints(max_length=20_000)]
+Score = Annotated[int, Field(ge=1, le=5, strict=True)]
+
+
+class PushedEvent(BaseModel):
+    """What all pushed events share: unknown fields are kept."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class DeploymentEvent(PushedEvent):
+    """One finished deployment. `rolled_back` says that an earlier successful one was taken back."""
+
+    pipeline_id: Text
+    environment: Text
+    status: Literal["success", "failure", "cancelled", "rolled_back"]
+    repo_full_name: Annotated[Text, StringConstraints(pattern=r"^[^/\s]+/[^/\s]+$")]
+    commit_sha: Text | None = None
+    pr_number: Annotated[int, Field(ge=1)] | None = None
+    started_at: AwareDatetime
+    completed_at: AwareDatetime
+    trigger_type: Text | None = None
+    artefact_version: Text | None = None
+    failure_reason: LongText | None = None
+    pipeline_run_id: Text | None = None
+    service_name: Text | None = None
+    rollback_of: Text | None = None
+
+    @field_validator("started_at", "completed_at")
+    @classmethod
+    def _not_in_the_future(cls, value: datetime) -> datetime:
+        return _possible(value)
+
+    @field_validator("completed_at")
+    @classmethod
+    def _after_start(cls, value: datetime, info: ValidationInfo) -> datetime:
+        started_at = info.data.get("started_at")
+        if started_at is not None and value < started_at:
+            raise ValueError("is before started_at")
+        return value
+
+
+class IncidentEvent(PushedEvent):
+    """One thing that happened to an incident or an alarm."""
+
+    incident_id: Text
+    event_type: Literal["alarm_triggered", "alarm_resolved", "incident_opened", "incident_resolved"]
+    service_name: Text
+    severity: Literal["critical", "high", "medium", "low"] | None = None
+    description: LongText | None = None
+    occurred_at: AwareDatetime
+    repo_full_name: Text | None = None
+    related_deploy_id: Text | None = None
+    related_incident_id: Text | None = None
+    ticket_id: Text | None = None
+
+    @field_validator("occurred_at")
+    @classmethod
+    def _not_in_the_future(cls, value: datetime) -> datetime:
+        return _possible(value)
+
+
+class SurveyEvent(PushedEvent):
+    """One person's answers for one period; the person becomes a pseudonym before anything is written."""
+
+    survey_period: Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+    delivery_stream: Text
+    respondent: Text
+    pace_score: Score
+    tooling_score: Score
+    clarity_score: Score
+    free_text: LongText | None = None
+    submitted_at: AwareDatetime
+
+    @field_validator("submitted_at")
+    @classmethod
+    def _not_in_the_future(cls, value: datetime) -> datetime:
+        return _possible(value)
+
+
+EVENTS: dict[str, type[PushedEvent]] = {
+    "deployment": DeploymentEvent,
+    "incident": IncidentEvent,
+    "survey": SurveyEvent,
+}
+
+
+def _possible(value: datetime) -> datetime:
+    if value > clock.now() + FUTURE_TOLERANCE:
+        raise ValueError("lies more than a day in the future")
+    return value
