@@ -7,6 +7,7 @@ In: `Delivery` objects, already without anything that identifies a person. Out: 
 from ingestion.landing.archive import Archive
 from ingestion.landing.delivery import Delivery, Receipt
 from ingestion.landing.inbox import Inbox, InboxClosed
+from ingestion.landing.replay import replay
 from ingestion.landing.store import store_batch
 
-__all__ = ["Archive", "Delivery", "Inbox", "InboxClosed", "Receipt", "store_batch"]
+__all__ = ["Archive", "Delivery", "Inbox", "InboxClosed", "Receipt", "replay", "store_batch"]

@@ -50,9 +50,10 @@ _DEAD_LETTER = text(
 )
 
 
-def store_batch(connection: Connection, archive: Archive, deliveries: Sequence[Delivery]) -> list[Receipt]:
+def store_batch(connection: Connection, archive: Archive | None, deliveries: Sequence[Delivery]) -> list[Receipt]:
     """Store deliveries in order and say what became of each; the caller's transaction is committed here.
 
+    `archive` is None for deliveries that come from it.
     The archive is written before the commit: a crash between the two leaves a line too many there,
     which a replay drops as a duplicate, and never one too few.
     """
@@ -86,11 +87,12 @@ def store_batch(connection: Connection, archive: Archive, deliveries: Sequence[D
     ]
     if letters:
         connection.execute(_DEAD_LETTER, letters)
-    archive.append(
-        (delivery, payload)
-        for delivery, payload in zip(batch, payloads, strict=True)
-        if delivery.is_archived and (delivery.source, delivery.delivery_id) in stored
-    )
+    if archive is not None:
+        archive.append(
+            (delivery, payload)
+            for delivery, payload in zip(batch, payloads, strict=True)
+            if delivery.is_archived and (delivery.source, delivery.delivery_id) in stored
+        )
     connection.commit()
     # `pop`: of two equal deliveries in one batch the first is stored and the second is the duplicate.
     return [Receipt(stored.pop((delivery.source, delivery.delivery_id), None)) for delivery in deliveries]
