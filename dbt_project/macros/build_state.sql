@@ -1,0 +1,84 @@
+{#
+  What each incremental model has already seen, so that what arrived since decides what is rebuilt.
+
+  Staging tables and ledgers carry `revision`, drawn from one sequence for each build that writes them.
+  An incremental model reads the keys whose upstream revision is above its own applied one. Before it runs,
+  the highest revision and the fingerprint of the configuration are noted as pending, in its transaction;
+  after it has run they become the applied ones. What arrives in between is above the noted
+  revision and is read by the next build, so nothing is missed. Where the configuration changed, all is read again.
+#}
+{% macro create_build_state() %}
+    {% if execute %}
+        {% do run_query(
+            "create schema if not exists staging;"
+            ~ "create sequence if not exists staging.build_revision;"
+            ~ "create table if not exists staging.build_state ("
+            ~ "model_name text primary key, applied_revision bigint not null default 0, applied_fingerprint text, "
+            ~ "pending_revision bigint not null default 0, pending_fingerprint text); commit;"
+        ) %}
+    {% endif %}
+    select 1
+{% endmacro %}
+
+{# The revision that this build writes into rows; use it once in a model, in a CTE of its own. #}
+{% macro next_revision() -%}
+    nextval('staging.build_revision')
+{%- endmacro %}
+
+{# Pre-hook: note what will have been read. `fingerprint` is a SQL expression, see configuration_fingerprint. #}
+{% macro begin_build(fingerprint="''") %}
+    insert into staging.build_state as state (model_name, pending_revision, pending_fingerprint)
+    select '{{ this.schema }}.{{ this.identifier }}', last_value, {{ fingerprint }}
+    from staging.build_revision
+    on conflict (model_name) do update
+    set pending_revision = excluded.pending_revision, pending_fingerprint = excluded.pending_fingerprint
+{% endmacro %}
+
+{#
+  Post-hook: what was noted is now applied.
+
+  `indexes` holds what dbt's own index settings cannot say (NULLS NOT DISTINCT, partial indexes), as the text after
+  the table's name. An index is named after the table's oid, so a rebuilt table gets its own. A table that was never
+  analysed is analysed: the models behind it in the same run would be planned for an empty one.
+#}
+{% macro end_build(unique=[], indexes=[]) %}
+    update staging.build_state
+    set applied_revision = pending_revision, applied_fingerprint = pending_fingerprint
+    where model_name = '{{ this.schema }}.{{ this.identifier }}';
+    {{ finish_table(unique, indexes) }}
+{% endmacro %}
+
+{% macro finish_table(unique=[], indexes=[]) %}
+    do $finish$
+    declare
+        table_id oid := '{{ this }}'::regclass;
+    begin
+        {% for definition in unique %}
+        execute format('create unique index if not exists %I on {{ this }} {{ definition }}', 'key_' || table_id || '_{{ loop.index }}');
+        {% endfor %}
+        {% for definition in indexes %}
+        execute format('create index if not exists %I on {{ this }} {{ definition }}', 'ix_' || table_id || '_{{ loop.index }}');
+        {% endfor %}
+        if not exists (
+            select 1 from pg_stats where schemaname = '{{ this.schema }}' and tablename = '{{ this.identifier }}'
+        ) then
+            analyze {{ this }};
+        end if;
+    end
+    $finish$
+{% endmacro %}
+
+{#
+  The revision above which upstream rows are new to this model, as a scalar subquery; -1, so everything,
+  where the configuration changed or nothing was ever built.
+#}
+{% macro applied_revision() -%}
+    coalesce(
+        (
+            select case when applied_fingerprint is not distinct from pending_fingerprint then applied_revision else -1 end
+            from staging.build_state
+            where model_name = '{{ this.schema }}.{{ this.identifier }}'
+        ),
+        -1
+    )
+{%- endmacro %}

@@ -1,0 +1,96 @@
+{# Which keys a build of the delivery path must look at again: the `meta.touched` queries of its models. #}
+
+{% macro touched_pull_requests(given=none) %}
+    select pull_request_key
+    from {{ ref('stg_github__pull_requests') }}
+    where revision > {{ applied_revision() }}
+    union
+    select pull_request_key
+    from {{ ref('stg_github__pull_request_reviews') }}
+    where revision > {{ applied_revision() }}
+    union
+    -- dlt writes no revision; a row that was merged again carries another load id.
+    select pulled.pull_request_key
+    from {{ ref('stg_git__pull_requests') }} as pulled
+    left join {{ this }} as known on known.pull_request_key = pulled.pull_request_key
+    where known.git_load_id is distinct from pulled.load_id or {{ applied_revision() }} < 0
+    union
+    -- A ticket that was first heard of, or moved to another stream, after the pull request that names it.
+    select known.pull_request_key
+    from {{ ref('work_item_attributes') }} as tickets
+    cross join lateral unnest(tickets.ticket_id || tickets.former_ticket_ids) as named (ticket_id)
+    inner join {{ this }} as known on known.candidate_ticket_ids @> array[named.ticket_id]
+    where tickets.revision > {{ applied_revision() }}
+    union
+    select known.pull_request_key
+    from {{ ref('incident_events') }} as incidents
+    inner join {{ this }} as known on known.linked_ticket_id = incidents.ticket_id
+    where incidents.revision > {{ applied_revision() }}
+    union
+    -- Manual links that were made, changed or taken back.
+    select known.pull_request_key
+    from {{ this }} as known
+    left join {{ source('config', 'manual_links') }} as links
+        on links.repo_full_name = known.repo_full_name and links.pr_number = known.pr_number
+    where
+        (links.ticket_id is not null and (known.link_method is distinct from 'manual' or not known.candidate_ticket_ids @> array[upper(links.ticket_id)]))
+        or (links.ticket_id is null and known.link_method = 'manual')
+{% endmacro %}
+
+{% macro touched_pull_request_events(given=none) %}
+    select pull_request_key
+    from {{ ref('pull_requests') }}
+    where revision > {{ applied_revision() }}
+{% endmacro %}
+
+{% macro touched_pull_request_cycles(given=none) %}
+    select {{ event_id('pull_request_cycle', ['repo_full_name', 'pr_number']) }} as cycle_id
+    from {{ ref('pull_requests') }}
+    where revision > {{ applied_revision() }}
+    union
+    -- A reviewer who turns out to be a bot changes events, though not the pull request.
+    select {{ event_id('pull_request_cycle', ['repo_full_name', 'pr_number']) }}
+    from {{ ref('pr_events') }}
+    where revision > {{ applied_revision() }}
+    union
+    -- A contributor more or fewer can lift or set the safeguard for everybody's rows of that quarter.
+    select known.cycle_id
+    from {{ this }} as known
+    left join {{ ref('tech_stream_contributors') }} as contributors
+        on
+            contributors.tech_stream_id = known.tech_stream_id
+            and contributors.quarter_start = {{ quarter_of('known.closed_at') }}
+    where known.has_small_team is distinct from {{ is_small_team('contributors.contributor_count') }}
+{% endmacro %}
+
+{# The first day of the organisation's calendar quarter of an instant. #}
+{% macro quarter_of(instant) -%}
+    date_trunc('quarter', {{ instant }} at time zone '{{ var("timezone") }}')::date
+{%- endmacro %}
+
+{# Too few people to show who did what; nobody known is too few. #}
+{% macro is_small_team(contributor_count) -%}
+    (coalesce({{ contributor_count }}, 0) < {{ var('small_team_minimum') }})
+{%- endmacro %}
+
+{% macro touched_cicd_events(given=none) %}
+    select known.event_id
+    from {{ this }} as known
+    where {{ applied_revision() }} < 0
+    union
+    select known.event_id
+    from {{ ref('pull_requests') }} as pull_requests
+    inner join {{ this }} as known
+        on
+            known.repo_full_name = pull_requests.repo_full_name
+            and (known.named_pr_number = pull_requests.pr_number or known.commit_sha = pull_requests.merge_commit_sha)
+    where pull_requests.revision > {{ applied_revision() }}
+{% endmacro %}
+
+{% macro touched_incident_events(given=none) %}
+    select incident_id
+    from {{ ref('stg_push__incidents') }}
+    where
+        landing_id > (select coalesce(max(landing_id), 0) from {{ this }})
+        or {{ applied_revision() }} < 0
+{% endmacro %}

@@ -1,0 +1,114 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='event_id',
+    indexes=[
+        {'columns': ['event_id'], 'unique': true},
+        {'columns': ['incident_id']},
+        {'columns': ['landing_id']},
+        {'columns': ['tech_stream_id', 'event_timestamp']},
+        {'columns': ['related_deploy_id']},
+    ],
+    meta={'touched': 'touched_incident_events', 'touched_key': 'incident_id', 'volatile': ['revision']},
+    pre_hook="{{ begin_build(configuration_fingerprint(['repositories'])) }}",
+    post_hook="{{ end_build() }}",
+) }}
+
+with pushed_incidents as (
+    select *
+    from {{ ref('stg_push__incidents') }}
+    where
+        event_type in ('alarm_triggered', 'alarm_resolved', 'incident_opened', 'incident_resolved')
+        {%- if is_incremental() %}
+        and incident_id in ({{ touched_incident_events() }})
+        {%- endif %}
+),
+
+repositories as (
+    select * from {{ source('config', 'repositories') }}
+),
+
+revision as materialized (
+    select {{ next_revision() }} as revision
+),
+
+-- Of doubled deliveries the first one counts.
+arrived as (
+    select distinct on (incident_id, event_type) *
+    from pushed_incidents
+    order by incident_id, event_type, landing_id
+),
+
+-- An alarm's end belongs to the alarm's start, an incident's to the incident's; else to what there is.
+restored as (
+    select
+        ended.incident_id,
+        ended.event_type,
+        coalesce(
+            max(started.occurred_at) filter (where split_part(started.event_type, '_', 1) = split_part(ended.event_type, '_', 1)),
+            min(started.occurred_at)
+        ) as started_at
+    from arrived as ended
+    inner join arrived as started
+        on started.incident_id = ended.incident_id and started.event_type in ('alarm_triggered', 'incident_opened')
+    where ended.event_type in ('alarm_resolved', 'incident_resolved')
+    group by ended.incident_id, ended.event_type
+),
+
+-- `ecs:payments-service` answers to both its names. Where several repositories do, the service is theirs in common.
+services as (
+    select distinct target.service_name, repositories.repo_id, repositories.tech_stream_id, repositories.full_name
+    from repositories
+    cross join lateral (
+        values (lower(repositories.deploy_target)), (lower(substring(repositories.deploy_target from ':(.+)$')))
+    ) as target (service_name)
+    where target.service_name <> ''
+),
+
+service_owners as (
+    select
+        service_name,
+        case when count(distinct repo_id) = 1 then min(repo_id::text)::uuid end as repo_id,
+        case when count(distinct repo_id) = 1 then min(full_name) end as repo_full_name,
+        case when count(distinct tech_stream_id) = 1 then min(tech_stream_id::text)::uuid end as tech_stream_id
+    from services
+    group by service_name
+),
+
+final as (
+    select
+        {{ event_id('incident', ['arrived.incident_id', 'arrived.event_type']) }} as event_id,
+        'monitoring' as source,
+        -- Nothing in an incident names a delivery stream; its deployment's changes do.
+        null::uuid as delivery_stream_id,
+        coalesce(named.tech_stream_id, service_owners.tech_stream_id) as tech_stream_id,
+        arrived.received_at,
+        arrived.occurred_at as event_timestamp,
+        arrived.event_type,
+        arrived.incident_id,
+        arrived.service_name,
+        case when arrived.severity in ('critical', 'high', 'medium', 'low') then arrived.severity end as severity,
+        arrived.description,
+        arrived.related_deploy_id,
+        case when arrived.event_type in ('alarm_resolved', 'incident_resolved') then arrived.occurred_at end as resolved_at,
+        -- An end before the start is an error of the source: no duration, and a line in the triage list.
+        case
+            when arrived.occurred_at >= restored.started_at
+            then round(extract(epoch from arrived.occurred_at - restored.started_at) / 60)::integer
+        end as time_to_restore_min,
+        coalesce(named.repo_id, service_owners.repo_id) as repo_id,
+        coalesce(arrived.repo_full_name, service_owners.repo_full_name) as repo_full_name,
+        arrived.related_incident_id,
+        arrived.ticket_id,
+        arrived.landing_id,
+        revision.revision
+    from arrived
+    cross join revision
+    left join restored
+        on restored.incident_id = arrived.incident_id and restored.event_type = arrived.event_type
+    left join repositories as named on lower(named.full_name) = lower(arrived.repo_full_name)
+    left join service_owners
+        on named.repo_id is null and service_owners.service_name = lower(arrived.service_name)
+)
+
+select * from final

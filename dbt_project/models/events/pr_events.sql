@@ -1,0 +1,234 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='event_id',
+    indexes=[
+        {'columns': ['event_id'], 'unique': true},
+        {'columns': ['pull_request_key']},
+        {'columns': ['linked_ticket_id']},
+        {'columns': ['tech_stream_id', 'event_timestamp']},
+        {'columns': ['repo_id', 'pr_number']},
+        {'columns': ['revision']},
+    ],
+    meta={'touched': 'touched_pull_request_events', 'touched_key': 'pull_request_key', 'volatile': ['revision']},
+    pre_hook="{{ begin_build(configuration_fingerprint(['bots'])) }}",
+    post_hook="{{ end_build() }}",
+) }}
+
+with pull_requests as (
+    select *
+    from {{ ref('pull_requests') }}
+    {% if is_incremental() %}
+    where revision > {{ applied_revision() }}
+    {% endif %}
+),
+
+deliveries as (
+    select
+        delivered.pull_request_key,
+        delivered.landing_id,
+        delivered.received_at,
+        delivered.action,
+        delivered.updated_at,
+        delivered.merged_at,
+        delivered.closed_at,
+        delivered.lines_added,
+        delivered.lines_removed,
+        delivered.files_changed,
+        delivered.comments_count
+    from {{ ref('stg_github__pull_requests') }} as delivered
+    inner join pull_requests on pull_requests.pull_request_key = delivered.pull_request_key
+),
+
+review_deliveries as (
+    select delivered.*
+    from {{ ref('stg_github__pull_request_reviews') }} as delivered
+    inner join pull_requests on pull_requests.pull_request_key = delivered.pull_request_key
+),
+
+bots as (
+    select person_hash from {{ source('config', 'bots') }}
+),
+
+revision as materialized (
+    select {{ next_revision() }} as revision
+),
+
+-- Any delivery tells when the pull request was opened; its own one tells it best.
+opened as (
+    select distinct on (pull_request_key)
+        pull_request_key,
+        received_at,
+        lines_added,
+        lines_removed,
+        files_changed,
+        comments_count
+    from (
+        select pull_request_key, received_at, action, updated_at, landing_id, lines_added, lines_removed, files_changed, comments_count
+        from deliveries
+        union all
+        select pull_request_key, received_at, action, updated_at, landing_id, lines_added, lines_removed, files_changed, comments_count
+        from review_deliveries
+    ) as any_delivery
+    order by pull_request_key, (action = 'opened') desc, updated_at, landing_id
+),
+
+merged as (
+    select distinct on (pull_request_key)
+        pull_request_key,
+        received_at,
+        lines_added,
+        lines_removed,
+        files_changed,
+        comments_count
+    from deliveries
+    where merged_at is not null
+    order by pull_request_key, (action = 'closed') desc, updated_at, landing_id
+),
+
+-- A pull request may be closed, reopened and closed again.
+closed as (
+    select distinct on (pull_request_key, closed_at)
+        pull_request_key,
+        closed_at,
+        received_at,
+        lines_added,
+        lines_removed,
+        files_changed,
+        comments_count
+    from deliveries
+    where closed_at is not null and merged_at is null
+    order by pull_request_key, closed_at, (action = 'closed') desc, updated_at, landing_id
+),
+
+-- An edited or dismissed review keeps what it was when it was submitted.
+reviews as (
+    select distinct on (pull_request_key, reviewer_hash, submitted_at)
+        pull_request_key,
+        reviewer_hash,
+        reviewer_is_bot,
+        review_state,
+        coalesce(reviewed_sha, head_sha) as reviewed_sha,
+        submitted_at,
+        received_at
+    from review_deliveries
+    where submitted_at is not null
+    order by pull_request_key, reviewer_hash, submitted_at, (action = 'submitted') desc, landing_id
+),
+
+happened as (
+    select
+        pull_requests.pull_request_key,
+        'opened' as event_type,
+        pull_requests.opened_at as event_timestamp,
+        coalesce(opened.received_at, {{ load_time('pull_requests.git_load_id') }}, pull_requests.opened_at) as received_at,
+        opened.pull_request_key is null as is_inferred,
+        coalesce(opened.lines_added, pull_requests.lines_added) as lines_added,
+        coalesce(opened.lines_removed, pull_requests.lines_removed) as lines_removed,
+        coalesce(opened.files_changed, pull_requests.files_changed) as files_changed,
+        opened.comments_count,
+        null::text as reviewer_hash,
+        false as reviewer_is_bot,
+        null::text as review_state,
+        null::text as reviewed_sha
+    from pull_requests
+    left join opened on opened.pull_request_key = pull_requests.pull_request_key
+    union all
+    select
+        pull_requests.pull_request_key,
+        'merged',
+        pull_requests.merged_at,
+        coalesce(merged.received_at, {{ load_time('pull_requests.git_load_id') }}, pull_requests.merged_at),
+        merged.pull_request_key is null,
+        coalesce(merged.lines_added, pull_requests.lines_added),
+        coalesce(merged.lines_removed, pull_requests.lines_removed),
+        coalesce(merged.files_changed, pull_requests.files_changed),
+        merged.comments_count,
+        null,
+        false,
+        null,
+        null
+    from pull_requests
+    left join merged on merged.pull_request_key = pull_requests.pull_request_key
+    where pull_requests.merged_at is not null
+    union all
+    select
+        pull_request_key,
+        'closed',
+        closed_at,
+        received_at,
+        false,
+        lines_added,
+        lines_removed,
+        files_changed,
+        comments_count,
+        null,
+        false,
+        null,
+        null
+    from closed
+    union all
+    -- Every review is a submission; what it decided is an event of its own beside it.
+    select
+        reviews.pull_request_key,
+        decided.event_type,
+        reviews.submitted_at,
+        reviews.received_at,
+        false,
+        null,
+        null,
+        null,
+        null,
+        reviews.reviewer_hash,
+        reviews.reviewer_is_bot,
+        reviews.review_state,
+        reviews.reviewed_sha
+    from reviews
+    cross join lateral (
+        select 'review_submitted' as event_type
+        union all
+        select reviews.review_state
+        where reviews.review_state in ('approved', 'changes_requested')
+    ) as decided
+),
+
+final as (
+    select
+        {{ event_id('pull_request', [
+            'pull_requests.repo_full_name', 'pull_requests.pr_number', 'happened.event_type',
+            microseconds('happened.event_timestamp'), 'happened.reviewer_hash',
+        ]) }} as event_id,
+        'github' as source,
+        pull_requests.delivery_stream_id,
+        pull_requests.tech_stream_id,
+        happened.received_at,
+        happened.event_timestamp,
+        happened.event_type,
+        pull_requests.pr_number,
+        pull_requests.repo_id,
+        pull_requests.github_org,
+        pull_requests.github_repo,
+        pull_requests.author_hash,
+        pull_requests.branch_name,
+        pull_requests.linked_ticket_id,
+        pull_requests.base_branch,
+        happened.lines_added,
+        happened.lines_removed,
+        happened.files_changed,
+        happened.reviewer_hash,
+        happened.review_state,
+        happened.comments_count,
+        pull_requests.pull_request_key,
+        pull_requests.repo_full_name,
+        pull_requests.is_bot as author_is_bot,
+        happened.reviewer_is_bot or bots.person_hash is not null as reviewer_is_bot,
+        happened.reviewed_sha,
+        happened.is_inferred,
+        revision.revision
+    from happened
+    inner join pull_requests on pull_requests.pull_request_key = happened.pull_request_key
+    cross join revision
+    left join bots on bots.person_hash = happened.reviewer_hash
+)
+
+select * from final
