@@ -37,7 +37,11 @@ _CHANGELOG_PERSON_FIELDS = frozenset({"assignee", "reporter", "creator"})
 _CHANGELOG_VALUES = ("from", "to", "fromString", "toString", "tmpFromAccountId", "tmpToAccountId")
 _DROPPED = frozenset({"url", "self", "href", "avatarUrls", "iconUrl", "avatarUrl", "gravatar_id", "_links", "urls"})
 # Words of a vocabulary, not of people: a login that happens to be spelt like a status must not break it.
-_VOCABULARY_KEYS = frozenset({"name", "type", "status", "state", "action", "conclusion", "environment", "sha", "id"})
+_VOCABULARY_KEYS = frozenset(
+    {"name", "type", "status", "state", "action", "conclusion", "environment", "sha", "id", "key"}
+)
+# Nor may somebody called Test take the ticket TEST-4 away from its project, in a branch or a title.
+_TICKET_KEY = r"(?-i:(?<![A-Za-z0-9])[A-Z][A-Z0-9_]+-\d+)(?![A-Za-z0-9])"
 _MENTION = re.compile(r"(?<![\w/.@+-])@([A-Za-z0-9][A-Za-z0-9-]{0,38})")
 _JIRA_MENTION = re.compile(r"\[~(?:accountid:)?([^\]\s]+)\]")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
@@ -71,7 +75,7 @@ class Pseudonymiser:
             return cleaned
         # Longest first, so that a name inside another does not leave a rest behind.
         names = "|".join(re.escape(name) for name in sorted(remembered, key=len, reverse=True))
-        pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{names})(?![A-Za-z0-9])", re.IGNORECASE)
+        pattern = re.compile(rf"{_TICKET_KEY}|(?<![A-Za-z0-9])(?P<person>{names})(?![A-Za-z0-9])", re.IGNORECASE)
         return self._forget(cleaned, "", pattern)
 
     def text(self, value: str) -> str:
@@ -137,7 +141,7 @@ class Pseudonymiser:
         if isinstance(value, str):
             if key in _VOCABULARY_KEYS or key == "person_hash":
                 return value
-            return pattern.sub(lambda match: self._short(match[0]), value)
+            return pattern.sub(lambda match: self._short(match[0]) if match["person"] else match[0], value)
         if isinstance(value, dict):
             return {name: self._forget(item, name, pattern) for name, item in value.items()}
         if isinstance(value, list):

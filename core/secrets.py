@@ -17,11 +17,13 @@ SecretName = Literal[
     "pseudonym_key",  # HMAC key of every stored person identifier
     "github_webhook_secret",  # shared with the GitHub App
     "jira_webhook_secret",  # shared with the Jira webhook
+    "jira_api_token",  # of the account DPP_JIRA_EMAIL; Jira made it, so it is never generated
     "database_password",  # of the embedded server, or of DPP_DATABASE_URL where that names none
     "demo_password",  # of the demo's people; exists in the demo only
     "demo_api_key",  # the demo's CI system signs its pushes with it
 ]
 SHORTEST_SECRET = 16
+MADE_BY_OTHERS = frozenset({"jira_api_token"})
 
 
 class SecretsProvider(Protocol):
@@ -42,7 +44,7 @@ class FileSecrets:
         """Read a secret; a missing one is generated where that is allowed, else refused by name."""
         path = self.folder / name
         if not path.exists():
-            if not self.generate:
+            if not self.generate or name in MADE_BY_OTHERS:
                 raise SettingsError(f"The secret {name} is missing: put it into the file {path}")
             self._generate(path)
         value = path.read_text(encoding="utf-8").strip()

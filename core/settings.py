@@ -78,6 +78,14 @@ class Settings(BaseSettings):
     small_team_minimum: Annotated[int, Field(ge=1)] = Field(
         6, description="Below this many contributors no per-person distribution is shown."
     )
+    jira_url: str | None = Field(
+        None, description="Address of the Jira site that is pulled every day; empty: none. Its secret: jira_api_token."
+    )
+    jira_email: str = Field("", description="The account whose API token reads the Jira site.")
+    jira_jql: str = Field("", description="Which issues are pulled, in Jira's query language; empty: all.")
+    git_folder: Path | None = Field(
+        None, description="Folder of clones, as organisation/name, whose history is read every day; empty: none."
+    )
     forecast_simulations: Annotated[int, Field(ge=100, le=1_000_000)] = Field(
         10_000, description="Monte Carlo iterations of a delivery forecast."
     )

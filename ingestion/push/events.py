@@ -15,6 +15,8 @@ from core import clock
 
 FUTURE_TOLERANCE = timedelta(days=1)
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
+# A pipeline that does not know its commit often sends an empty text, which says no more than a missing one.
+MaybeText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1_000)]
 LongText = Annotated[str, StringConstraints(max_length=20_000)]
 Score = Annotated[int, Field(ge=1, le=5, strict=True)]
 
@@ -32,7 +34,7 @@ class DeploymentEvent(PushedEvent):
     environment: Text
     status: Literal["success", "failure", "cancelled", "rolled_back"]
     repo_full_name: Annotated[Text, StringConstraints(pattern=r"^[^/\s]+/[^/\s]+$")]
-    commit_sha: Text | None = None
+    commit_sha: MaybeText | None = None
     pr_number: Annotated[int, Field(ge=1)] | None = None
     started_at: AwareDatetime
     completed_at: AwareDatetime
