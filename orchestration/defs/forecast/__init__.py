@@ -1,0 +1,1 @@
+"""What will be: assets computed in Python from the marts."""

@@ -1,0 +1,1 @@
+"""How data gets in, as Dagster sees it: the landing that the sink fills, and the sources that dlt pulls."""

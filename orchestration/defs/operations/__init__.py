@@ -1,0 +1,1 @@
+"""When it runs: jobs, schedules, sensors, and the tidying up after them."""
