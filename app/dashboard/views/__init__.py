@@ -1,0 +1,1 @@
+"""The pages of the dashboard: each shows answers of `app.queries` and computes none."""

@@ -1,0 +1,1 @@
+"""Reports: pages that are written rather than served."""
