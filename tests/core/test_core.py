@@ -48,7 +48,7 @@ def test_outside_development_the_embedded_database_and_placeholders_are_refused(
     with pytest.raises(SettingsError, match="placeholder password"):
         load_settings(environment="production", database_url="postgresql://dpp:changeme@host/dpp")
     (tmp_path / "pseudonym_key").write_text("changeme")
-    with pytest.raises(SettingsError, match="pseudonym_key .* is a placeholder"):
+    with pytest.raises(SettingsError, match=r"pseudonym_key .* is a placeholder"):
         FileSecrets(tmp_path, generate=False).get("pseudonym_key")
     with pytest.raises(SettingsError, match="github_webhook_secret is missing"):
         FileSecrets(tmp_path, generate=False).get("github_webhook_secret")
