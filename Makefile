@@ -15,10 +15,10 @@ PIP = $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-co
 CHROMIUMS := chromium chromium-browser google-chrome google-chrome-stable
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
 
 demo: $(STAMP) ## Run the product with a simulated company in it; Ctrl-C ends it
-	@exec $(BIN)/dpp demo
+	@exec $(BIN)/dpp demo $(ARGS)
 
 test: $(STAMP) ## Run every test, the browser's included: make test ARGS="-k forecast"
 	@for name in $(CHROMIUMS); do command -v "$$name" >/dev/null && exit 0; done; \
@@ -31,7 +31,7 @@ lint: $(STAMP) ## Run every static check
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar dbt_project
+	@$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar dbt_project/models
 
 bench: $(STAMP) ## Run the benchmarks (minutes)
 	@exec $(BIN)/python -m benchmarks.demo
@@ -54,7 +54,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@if [ ! -x $(BIN)/python ]; then rm -rf $(VENV) && "$(PYTHON)" -m venv $(VENV); fi
 	@$(PIP) --require-hashes -r requirements.lock 2>$(VENV)/pip.log | awk \
 		-v total=$$(grep -c '==' requirements.lock) -v terminal=$$([ -t 1 ] && echo 1 || echo 0) \
-		'/^Collecting/ { n++; if (terminal) printf "\r  %d of %d packages ", n, total; else if (n % 50 == 0) print "  " n " of " total " packages"; fflush() } \
+		'/^(Collecting|Processing)/ { n++; if (terminal) printf "\r  %d of %d packages ", n, total; else if (n % 50 == 0) print "  " n " of " total " packages"; fflush() } \
 		/^Installing/ { if (terminal) printf "\r"; print "  unpacking " n " packages …"; fflush() }' \
 		|| { tail -n 20 $(VENV)/pip.log >&2; exit 1; }
 	@$(PIP) --quiet --no-build-isolation -e . 2>$(VENV)/pip.log || { tail -n 20 $(VENV)/pip.log >&2; exit 1; }

@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from core.settings import PROJECT_ROOT, Settings
+from core.settings import PROJECT_ROOT, Settings, load_settings
 from orchestration import dbt
 from orchestration.environment import child_environment
 from orchestration.services import running_database
@@ -67,7 +67,7 @@ def measure(folder: Path, *, quick: bool) -> dict[str, float]:
             sum(seconds for name, seconds in steps.items() if name.startswith(LOAD_AND_BUILD)), 1
         ),
         "warm_s": warm,
-        "full_build_s": full_build(Settings(home=home, database_url=None)),
+        "full_build_s": full_build(load_settings(home=home, database_url=None)),
     }
 
 

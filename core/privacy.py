@@ -118,6 +118,8 @@ class Pseudonymiser:
             value = {
                 name: self.hash(item) if name in _CHANGELOG_VALUES and item else item for name, item in value.items()
             }
+        if value.get("type") == "mention" and isinstance(value.get("attrs"), dict):
+            return self._mention(value, people)
         # An organisation's login names a team of repositories, not a person.
         is_organisation = key == "organization" or value.get("type") == "Organization"
         kept: dict[str, Any] = {}
@@ -129,6 +131,12 @@ class Pseudonymiser:
             else:
                 kept[self.text(name)] = self._value(item, name, people)
         return kept
+
+    def _mention(self, value: dict[str, Any], people: set[str]) -> dict[str, Any]:
+        """A node of Jira's rich text that names somebody: an account id, and `@` with a name."""
+        attributes = value["attrs"]
+        people.update(str(attributes[name]).lstrip("@") for name in ("id", "text") if attributes.get(name))
+        return {"type": "mention", "attrs": {"id": self.hash(attributes.get("id", ""))}}
 
     def _person(self, value: dict[str, Any], people: set[str]) -> dict[str, Any]:
         # A person's object may hold other ones (GitHub's app owner), but nothing of it is read: it goes whole.

@@ -103,11 +103,14 @@ def demo(
     exit_when_ready: Annotated[
         bool, typer.Option("--exit-when-ready", help="Start everything, print the addresses, stop everything.")
     ] = False,
+    months: Annotated[
+        int, typer.Option(min=3, help="Length of the company's history. What is loaded already stays.")
+    ] = 18,
 ) -> None:
     """Run everything with a simulated company in it: database, web service, Dagster. Ctrl-C ends it all."""
     from orchestration.demo import run_demo
 
-    run_demo(get_settings(), exit_when_ready=exit_when_ready)
+    run_demo(get_settings(), exit_when_ready=exit_when_ready, months=months)
 
 
 @app.command()

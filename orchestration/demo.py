@@ -24,10 +24,12 @@ from core.secrets import secrets_for
 from core.settings import Settings
 from core.tables import fetch_operations
 from ingestion.demo import load_demo
+from ingestion.demo.period import MONTHS
 from ingestion.demo.sender import DeliveryRefused, FrontDoorUnreachable
 from orchestration import dbt, instance
 from orchestration.console import Reporter, Update
 from orchestration.errors import CommandError
+from orchestration.runs import fail_dead_runs
 from orchestration.services import migrate
 from orchestration.supervisor import Child, Supervisor, ending_on_signals, only_one
 from orchestration.web import listening_socket
@@ -44,7 +46,7 @@ START_SECONDS = 90.0
 PROGRESS = re.compile(r"(\d+) of (\d+) ?(.*)")
 
 
-def run_demo(settings: Settings, *, exit_when_ready: bool = False) -> None:
+def run_demo(settings: Settings, *, exit_when_ready: bool = False, months: int = MONTHS) -> None:
     """Start everything, stay until Ctrl-C (or leave at once when ready), end everything.
 
     Raises `SupervisorError` for a program that dies, `PortTaken`, `DatabaseUnavailable`, `EmbeddedPostgresError`.
@@ -56,7 +58,7 @@ def run_demo(settings: Settings, *, exit_when_ready: bool = False) -> None:
         with ending_on_signals(), only_one(folder):
             _require_ports(settings)
             with _database(settings, reporter), Supervisor(folder, settings.home / "logs") as supervisor:
-                Demo(settings, reporter, supervisor).start()
+                Demo(settings, reporter, supervisor, months).start()
                 if exit_when_ready:
                     reporter.say("Everything is ready. Stopping, as asked.")
                 else:
@@ -68,10 +70,11 @@ def run_demo(settings: Settings, *, exit_when_ready: bool = False) -> None:
 class Demo:
     """The steps, in order."""
 
-    def __init__(self, settings: Settings, reporter: Reporter, supervisor: Supervisor) -> None:
+    def __init__(self, settings: Settings, reporter: Reporter, supervisor: Supervisor, months: int) -> None:
         self.settings = settings
         self.reporter = reporter
         self.supervisor = supervisor
+        self.months = months
         self.address = f"http://{_reachable(settings.host)}:{settings.port}"
 
     def start(self) -> None:
@@ -98,7 +101,7 @@ class Demo:
             return
         with self.reporter.step("Demo company, sent to the front door as webhooks and pushes") as update:
             try:
-                load_demo(self.settings, get_engine(), self.address, update)
+                load_demo(self.settings, get_engine(), self.address, update, months=self.months)
             except (DeliveryRefused, FrontDoorUnreachable) as error:
                 # Where the web service has died, its log says more than a broken connection does.
                 self.supervisor.check()
@@ -119,7 +122,7 @@ class Demo:
 
     def _start_code_server(self) -> tuple[Child, int]:
         """The process that imports the definitions, once for Dagster's page and daemon together."""
-        instance.prepare_instance(self.settings)
+        fail_dead_runs(self.settings)
         port = _free_port()
         command = [_program("dagster"), "api", "grpc", "--module-name", instance.DEFINITIONS_MODULE]
         command += ["--host", "127.0.0.1", "--port", str(port), "--location-name", instance.LOCATION]

@@ -18,6 +18,7 @@ from sqlalchemy import text
 from core.database import get_engine
 from core.settings import Settings
 from orchestration import dbt
+from orchestration.build_lock import is_building
 from orchestration.environment import export
 from orchestration.errors import CommandError
 from orchestration.instance import open_instance
@@ -60,7 +61,7 @@ def run_job(
                 instance=instance,
                 asset_selection=keys,
                 run_config=_configuration(keys) if full_refresh else None,
-                tags={"dpp/landing_id": str(_newest_landing_id())} if keys is None else None,
+                tags=_tags(whole_job=keys is None),
                 raise_on_error=False,
             )
     if not result.success:
@@ -78,6 +79,36 @@ def _selected(definitions: dg.Definitions, job: dg.JobDefinition, select: str | 
     if not keys:
         raise CommandError(f"The selection {select!r} names no table that is built here")
     return keys
+
+
+def _tags(*, whole_job: bool) -> dict[str, str]:
+    """Marks the run as ours, and, where it builds everything, with the newest event that it takes in."""
+    from orchestration.defs.operations.jobs import IN_PROCESS_TAG, LANDING_TAG
+
+    ours = {IN_PROCESS_TAG: "true"}
+    return {**ours, LANDING_TAG: str(_newest_landing_id())} if whole_job else ours
+
+
+def fail_dead_runs(settings: Settings) -> int:
+    """Mark runs as failed whose process is gone; returns how many. For the start of Dagster, when no daemon runs.
+
+    A run that was killed with its daemon would count as running for hours, and hold its place in the pool.
+    """
+    import dagster as dg
+
+    from orchestration.defs.operations.jobs import IN_PROCESS_TAG
+
+    begun = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    somebody_builds = is_building(get_engine())
+    with open_instance(settings) as instance:
+        dead = [
+            run
+            for run in instance.get_runs(filters=dg.RunsFilter(statuses=begun))
+            if not (IN_PROCESS_TAG in run.tags and somebody_builds)
+        ]
+        for run in dead:
+            instance.report_run_failed(run, "The process of this run had ended without a word.")
+    return len(dead)
 
 
 def _newest_landing_id() -> int:

@@ -1,8 +1,8 @@
 """The dashboard: a Streamlit page mounted in the web application.
 
 In: settings and an engine. Out: `dashboard_app`, an ASGI application to mount at `/` (see `app.api` for the
-composition). `python -m streamlit run app/dashboard/main.py` shows the same page alone, for work on it:
-it then needs the sign-in routes of another process on the same host.
+composition). `python -m streamlit run app/dashboard/main.py` shows the same page alone, for work on it: sign in
+at the web service on the same host first, since the script alone has no sign-in page.
 """
 
 from __future__ import annotations

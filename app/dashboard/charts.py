@@ -154,7 +154,6 @@ def forecast_histogram(one: Forecast) -> Spec:
         for week in one.histogram
         if week.share >= LEAST_SHARE
     ]
-    marks = _percentile_marks(one)
     bars = {
         "data": {"values": rows},
         # Not a bar: with a span on one axis and a share on the other, its direction would be guessed wrongly.
@@ -175,22 +174,7 @@ def forecast_histogram(one: Forecast) -> Spec:
             ],
         },
     }
-    place: Spec = {"field": "day", "type": "temporal"}
-    rules = {
-        "data": {"values": marks},
-        "mark": {"type": "rule", "color": REFERENCE, "strokeDash": [4, 4]},
-        "encoding": {"x": place},
-    }
-    # In two lines by turns, so that dates close to each other stay readable on a phone.
-    labels = [
-        {
-            "data": {"values": marks[start::2]},
-            "mark": {"type": "text", "color": REFERENCE, "align": "left", "dx": 4, "baseline": "top"},
-            "encoding": {"x": place, "y": {"value": 14 * start}, "text": {"field": "name"}},
-        }
-        for start in (0, 1)
-    ]
-    return {"height": 260, "padding": PADDING, "layer": [bars, rules, *labels]}
+    return {"height": 260, "padding": PADDING, "layer": [bars, *_date_lines(_percentile_marks(one))]}
 
 
 def forecast_ranges(forecasts: Sequence[Forecast]) -> Spec:
@@ -234,6 +218,26 @@ def forecast_ranges(forecasts: Sequence[Forecast]) -> Spec:
     }
 
 
+def _date_lines(marks: list[Spec]) -> list[Spec]:
+    """A dashed line at each date, with its name at the top."""
+    place: Spec = {"field": "day", "type": "temporal"}
+    rules = {
+        "data": {"values": marks},
+        "mark": {"type": "rule", "color": REFERENCE, "strokeDash": [4, 4]},
+        "encoding": {"x": place},
+    }
+    # In two lines by turns, so that dates close to each other stay readable on a phone.
+    labels = [
+        {
+            "data": {"values": marks[start::2]},
+            "mark": {"type": "text", "color": REFERENCE, "align": "left", "dx": 4, "baseline": "top"},
+            "encoding": {"x": place, "y": {"value": 14 * start}, "text": {"field": "name"}},
+        }
+        for start in (0, 1)
+    ]
+    return [rules, *labels]
+
+
 def _percentile_marks(one: Forecast) -> list[Spec]:
     """One line for each date; percentiles that fall on the same day share it."""
     names: dict[date, list[str]] = {}
@@ -244,19 +248,21 @@ def _percentile_marks(one: Forecast) -> list[Spec]:
 
 
 def _reference_lines(lines: list[Spec]) -> list[Spec]:
-    data = {"values": lines}
-    return [
+    """A dashed line for each value, its name to the right: the higher one's above, so that close ones stay apart."""
+    rule = {
+        "data": {"values": lines},
+        "mark": {"type": "rule", "color": REFERENCE, "strokeDash": [5, 4], "strokeWidth": 1.5},
+        "encoding": {"y": DAYS},
+    }
+    names = [
         {
-            "data": data,
-            "mark": {"type": "rule", "color": REFERENCE, "strokeDash": [5, 4], "strokeWidth": 1.5},
-            "encoding": {"y": DAYS},
-        },
-        {
-            "data": data,
-            "mark": {"type": "text", "color": REFERENCE, "align": "left", "dx": 5, "fontWeight": 600},
+            "data": {"values": [line]},
+            "mark": {"type": "text", "color": REFERENCE, "align": "left", "dx": 5, "fontWeight": 600, "dy": shift},
             "encoding": {"y": DAYS, "x": {"value": {"expr": "width"}}, "text": {"field": "name"}},
-        },
+        }
+        for line, shift in zip(lines, (-5, 5), strict=False)
     ]
+    return [rule, *names]
 
 
 def _local(day: date | None) -> str | None:

@@ -24,7 +24,10 @@ REFRESH_SECONDS = 30
 # The browser knows the address with its filters, so it builds the way back itself.
 _TO_SIGN_IN = f"""
 <script>
-if (window.location.pathname !== "{SIGN_IN_PATH}") window.location.replace("{SIGN_IN_PATH}?next=" + encodeURIComponent(window.location.pathname + window.location.search));
+const here = window.location;
+if (here.pathname !== "{SIGN_IN_PATH}") {{
+  here.replace("{SIGN_IN_PATH}?next=" + encodeURIComponent(here.pathname + here.search));
+}}
 </script>
 """
 

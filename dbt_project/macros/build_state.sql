@@ -54,10 +54,16 @@
         table_id oid := '{{ this }}'::regclass;
     begin
         {% for definition in unique %}
-        execute format('create unique index if not exists %I on {{ this }} {{ definition }}', 'key_' || table_id || '_{{ loop.index }}');
+        execute format(
+            'create unique index if not exists %I on {{ this }} {{ definition }}',
+            'key_' || table_id || '_{{ loop.index }}'
+        );
         {% endfor %}
         {% for definition in indexes %}
-        execute format('create index if not exists %I on {{ this }} {{ definition }}', 'ix_' || table_id || '_{{ loop.index }}');
+        execute format(
+            'create index if not exists %I on {{ this }} {{ definition }}',
+            'ix_' || table_id || '_{{ loop.index }}'
+        );
         {% endfor %}
         if not exists (
             select 1 from pg_stats where schemaname = '{{ this.schema }}' and tablename = '{{ this.identifier }}'
@@ -75,7 +81,7 @@
 {% macro applied_revision() -%}
     coalesce(
         (
-            select case when applied_fingerprint is not distinct from pending_fingerprint then applied_revision else -1 end
+            select case when applied_fingerprint = pending_fingerprint then applied_revision else -1 end
             from staging.build_state
             where model_name = '{{ this.schema }}.{{ this.identifier }}'
         ),

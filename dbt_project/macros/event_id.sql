@@ -19,8 +19,8 @@
 {# Version and variant bits set on 32 hexadecimal digits: digit 13 is the version, digit 17 one of 8, 9, a, b. #}
 {% macro uuid_from_hash(hash) -%}
     overlay(
-        overlay({{ hash }} placing '3' from 13)
-        placing translate(substr({{ hash }}, 17, 1), '0123456789abcdef', '89ab89ab89ab89ab') from 17
+        (overlay({{ hash }} placing '3' from 13))
+        placing (translate(substr({{ hash }}, 17, 1), '0123456789abcdef', '89ab89ab89ab89ab')) from 17
     )::uuid
 {%- endmacro %}
 

@@ -61,9 +61,12 @@
             when {{ fields }} ? mapping.flagged_field
             then coalesce(({{ jira_names(fields ~ ' -> mapping.flagged_field') }})[1], '')
         end as flag_name,
-        nullif(({{ jira_names(fields ~ ' -> mapping.found_in_stage_field') }})[1], '') as found_in_stage_value,
-        nullif(({{ jira_names(fields ~ ' -> mapping.introduced_in_stage_field') }})[1], '') as introduced_in_stage_value,
-        nullif(({{ jira_names(fields ~ ' -> mapping.blocking_tech_stream_field') }})[1], '') as blocking_tech_stream_value
+        nullif(({{ jira_names(fields ~ ' -> mapping.found_in_stage_field') }})[1], '')
+            as found_in_stage_value,
+        nullif(({{ jira_names(fields ~ ' -> mapping.introduced_in_stage_field') }})[1], '')
+            as introduced_in_stage_value,
+        nullif(({{ jira_names(fields ~ ' -> mapping.blocking_tech_stream_field') }})[1], '')
+            as blocking_tech_stream_value
 {%- endmacro %}
 
 {# Names in a field that holds options, objects or plain texts, one or many; `false` and null hold none. #}
@@ -114,6 +117,7 @@
             select
                 record.*,
                 coalesce(record."fieldId", lower(record.field)) as field_key
-            from jsonb_to_record(entry) as record (field text, "fieldId" text, "fromString" text, "to" text, "toString" text)
+            from jsonb_to_record(entry)
+                as record (field text, "fieldId" text, "fromString" text, "to" text, "toString" text)
         ) as item
 {%- endmacro %}

@@ -38,6 +38,9 @@
         not exists (
             select 1
             from {{ target }} as old
-            where {% for column in unique_key %}new.{{ column }} = old.{{ column }}{{ ' and ' if not loop.last }}{% endfor %}
+            where
+                {% for column in unique_key %}
+                new.{{ column }} = old.{{ column }}{{ ' and ' if not loop.last }}
+                {% endfor %}
         )
 {% endmacro %}

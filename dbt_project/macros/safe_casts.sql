@@ -16,7 +16,10 @@
 
 {# Milliseconds since 1970, as Jira's webhooks carry them; 12 or 13 digits reach from 1973 to 2286. #}
 {% macro safe_epoch_milliseconds(value) -%}
-    case when {{ value }} ~ '^\d{12,13}$' then '1970-01-01T00:00:00Z'::timestamptz + ({{ value }})::bigint * interval '1 millisecond' end
+    case
+        when {{ value }} ~ '^\d{12,13}$'
+            then '1970-01-01T00:00:00Z'::timestamptz + ({{ value }})::bigint * interval '1 millisecond'
+    end
 {%- endmacro %}
 
 {# A decimal number of at most 15 digits before the point. #}

@@ -17,19 +17,19 @@ onto the charts; what they show follows from `teams`, where every number has its
 **What a viewer should see, and why:**
 
 - *Payments waits for test.* Since five months ago two people test by hand what three tested before.
-  "Ready for QA" holds more items than all other queues together, cycle time has gone from a week to more
-  than four, flow efficiency has halved, and the survey's pace score has dropped. Development is not slower.
+  "Ready for QA" holds more items than all other queues together, cycle time has tripled, flow efficiency is
+  far below everybody else's, and the survey's pace score has dropped. Development is not slower.
 - *Auth holds up three streams.* Four auth people at a time serve Payments, Onboarding and Insights; items
   that have to wait there are flagged with Auth as the blocker. Auth's reviews are the slowest, most of them by
   one reviewer, and its weekly releases carry the oldest changes and break most often.
-- *Frontend shows how it could be.* From two releases a week to one a day for each repository, while the change
-  failure rate fell by half and outages last half an hour.
+- *Frontend shows how it could be.* Each repository went from two releases a week to four, while the change failure
+  rate fell, and outages last half an hour.
 - *Platform Experience has no analysts and no acceptance test*, and the shortest cycle time.
 - *Two reorganisations.* Reporting was renamed Insights (labels of old tickets were edited), and identity checks
   moved from Onboarding to Platform Experience: its throughput steps up, Onboarding's down, and Onboarding's
   clarity score dips for three months. Both are annotated.
 - *Data as it is.* A twelfth of the pull requests of people name no ticket, some tickets have no stream, one status
-  (`On Hold`) is mapped to nothing, one repository and one service are known to nobody, a tenth of the tickets
+  (`On Hold`) is mapped to nothing, one repository and one service are known to nobody, a sixth of the tickets
   has no technology stream but what its pull requests say, bots and drafts are about, tickets are reopened,
   cancelled, deleted or closed on a Saturday, deliveries come late, twice, or again under a new id.
 - *Something is always going on*: a sprint is under way, three outages are open, the last releases are of the last

@@ -40,7 +40,6 @@ from ingestion.demo.teams import (
     REOPENED,
     TEAMS,
     UAT_HOURS,
-    URGENT_BUG,
     Team,
 )
 from ingestion.demo.worktime import DAY, HOUR, MINUTE, OPENS_AT, WORK_DAY, day_of, midnight
@@ -132,7 +131,8 @@ class Flow:
             self._after(self._dice.hours(12.0), self._attribute, plan)
         if plan.fate in ("cancelled", "closed", "deleted"):
             self._after(self._dice.hours(30.0), self._end_in_backlog, plan)
-        elif plan.is_urgent and self._dice.chance(URGENT_BUG / 0.24):
+        elif plan.is_urgent:
+            # Nobody waits for the next sprint with it.
             self._after(self._dice.minutes(10, 90), self._pull_in, plan, None, True)
         else:
             self._backlog[team.stream].append(plan)
@@ -354,7 +354,7 @@ class Flow:
 
     def _auth_writes(self, plan: Plan) -> None:
         """The change is written; the place is taken until it is reviewed and merged."""
-        author = self._desk.reviewer(AUTH)
+        author = self._desk.author(AUTH)
         merged = self._desk.open_for(plan.ticket, self._births.auth_repository(), author, self._now)
         self._at(merged + 5 * MINUTE, self._auth_done, plan)
 

@@ -191,7 +191,7 @@ class ReleaseTrain:
             )
             outage.ticket = ticket
             self.tickets.append(ticket)
-        author = self._review_desk.reviewer(self._repository.tech_stream.name)
+        author = self._review_desk.author(self._repository.tech_stream.name)
         pull_request = self._review_desk.open_hotfix(ticket, self._repository, author, opened, merged_at, summary)
         if pull_request.merged_at is None:
             self._progress(ticket, author, opened_at, lasts, None)

@@ -93,6 +93,10 @@ class ReviewDesk:
         self.pull_requests.append(pull_request)
         return pull_request
 
+    def author(self, tech_stream: str) -> str:
+        """Somebody who writes code there; the first reviewer is too busy with reviews."""
+        return self._dice.pick(self._reviewers[tech_stream][1:])
+
     def reviewer(self, tech_stream: str) -> str:
         """Somebody who reviews there: the first of them takes the share that the habits name."""
         people = self._reviewers[tech_stream]

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from ingestion.demo.payloads import DemoRequest
 
+# The front door commits together what waits together: many small waits make few large commits.
 CONNECTIONS = 64
 ATTEMPTS = 6
 FIRST_PAUSE_SECONDS = 0.05

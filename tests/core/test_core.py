@@ -101,6 +101,25 @@ def test_people_become_pseudonyms_wherever_they_stand() -> None:
     assert cleaned["repository"]["full_name"].endswith("/notes")
 
 
+def test_a_mention_in_jiras_rich_text_names_nobody() -> None:
+    mention = {"type": "mention", "attrs": {"id": "5c5f88", "text": "@Test Person", "accessLevel": ""}}
+    cleaned = Pseudonymiser("key").clean(
+        {"description": {"type": "doc", "content": [mention, {"type": "text", "text": "asks Test Person"}]}}
+    )
+
+    assert "5c5f88" not in json.dumps(cleaned)
+    assert "Person" not in json.dumps(cleaned)
+    assert cleaned["description"]["content"][0]["attrs"] == {"id": Pseudonymiser("key").hash("5c5f88")}
+
+
+def test_a_user_called_like_a_project_leaves_its_tickets_alone() -> None:
+    cleaned = Pseudonymiser("key").clean(
+        {"user": {"name": "test", "displayName": "Somebody"}, "issue": {"key": "TEST-4"}, "ref": "feature/TEST-4-x"}
+    )
+
+    assert (cleaned["issue"]["key"], cleaned["ref"]) == ("TEST-4", "feature/TEST-4-x")
+
+
 def test_a_login_spelt_like_a_status_or_a_branch_does_not_rewrite_them() -> None:
     cleaned = Pseudonymiser("key").clean(
         {"sender": {"login": "main"}, "user": {"login": "done"}, "ref": "main", "status": {"name": "Done"}}

@@ -24,7 +24,8 @@ CONFIGURATION = f"""
     insert into config.field_mappings values
         ('delivery_stream', '{STREAM}'), ('tech_streams', '{TECH}'), ('story_points', '{POINTS}'),
         ('sprint', '{SPRINT}'), ('flagged', '{FLAGGED}');
-    insert into config.status_mappings (jira_project_key, jira_status_name, pipeline_stage, is_active_work, display_order)
+    insert into config.status_mappings
+        (jira_project_key, jira_status_name, pipeline_stage, is_active_work, display_order)
     select project, status, stage, is_active, place
     from unnest(array['PAY', 'IDN']) as project
     cross join (
@@ -32,7 +33,8 @@ CONFIGURATION = f"""
             ('In QA', 'qa', true, 4), ('Done', 'done', false, 5), ('Cancelled', 'cancelled', false, 6)
     ) as mapping (status, stage, is_active, place);
     insert into config.holidays values ('2026-01-20', 'a holiday');
-    insert into config.sprints (jira_sprint_id, name, start_date, end_date) values ('7', 'Seven', '2026-01-05', '2026-01-16');
+    insert into config.sprints (jira_sprint_id, name, start_date, end_date)
+    values ('7', 'Seven', '2026-01-05', '2026-01-16');
 """
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,14 +24,14 @@ from tests.marts import build_marts
 
 AS_OF = datetime(2026, 2, 1, tzinfo=UTC)
 # Technical columns that say in which build a row was written.
-TABLES = {
+TABLES: dict[str, Set[str]] = {
     "events.work_item_attributes": {"revision"},
-    "events.work_item_changes": set(),
-    "events.work_item_events": set(),
+    "events.work_item_changes": frozenset(),
+    "events.work_item_events": frozenset(),
     "events.work_item_tech_streams": {"revision"},
-    "cycles.work_item_stage_intervals": set(),
-    "cycles.work_items": set(),
-    "cycles.work_item_cycles": set(),
+    "cycles.work_item_stage_intervals": frozenset(),
+    "cycles.work_items": frozenset(),
+    "cycles.work_item_cycles": frozenset(),
 }
 # What tells of the arrival and not of the event.
 ARRIVAL = {"received_at", "landing_id"}
@@ -59,12 +59,14 @@ def build(settings: Settings, *, full_refresh: bool = False) -> None:
     build_marts(settings, AS_OF, full_refresh=full_refresh, select=("+work_item_cycles",), command="run")
 
 
-def rows(engine: Engine, *, without: set[str] = frozenset()) -> dict[str, list[str]]:  # type: ignore[assignment]
+def rows(engine: Engine, *, without: Set[str] = frozenset()) -> dict[str, list[str]]:
     """Every row of every table, in an order of its own."""
     found = {}
     with engine.connect() as connection:
         for table, technical in TABLES.items():
-            records = connection.execute(text(f"select to_jsonb(t) from {table} as t")).scalars()
+            records: list[dict[str, Any]] = list(
+                connection.execute(text(f"select to_jsonb(t) from {table} as t")).scalars()
+            )
             kept = ({k: v for k, v in record.items() if k not in technical | without} for record in records)
             found[table] = sorted(json.dumps(record, sort_keys=True) for record in kept)
     return found

@@ -87,7 +87,8 @@ def test_garbled_payloads_stop_no_build_and_hide_no_good_one(inbox: Engine, sett
                 """
                 insert into raw_jira.issues (id, key, updated_at, fields, changelog, _dlt_load_id, _dlt_id) values
                     ('1', 'PAY-50', :moment, '"none"', '{"a": 1}', '1', '1'),
-                    ('2', 'PAY-51', :moment, '{"status": []}', '[1, {"created": "then", "items": [{"field": "status"}]}]', '1', '2')
+                    ('2', 'PAY-51', :moment, '{"status": []}',
+                        '[1, {"created": "then", "items": [{"field": "status"}]}]', '1', '2')
                 """
             ),
             {"moment": MOMENT},
@@ -137,7 +138,7 @@ def test_published_deliveries_are_all_read(inbox: Engine, settings: Settings) ->
     assert column(inbox, "select count(*) from staging.stg_jira__issue_events") == [len(with_issue)]
     tickets = {one.payload["issue"]["key"] for one in with_issue}
     assert set(column(inbox, "select ticket_id from cycles.work_items")) == tickets
-    # The sample that resolves and the one that reopens it 86 seconds later are one ticket, which is not done in the end.
+    # One sample resolves it, another reopens it 86 seconds later.
     assert column(inbox, "select is_done from cycles.work_items where ticket_id = 'TES-41'") == [False]
 
 

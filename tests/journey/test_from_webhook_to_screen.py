@@ -200,7 +200,7 @@ def test_the_ticket_that_waits_is_shown_where_it_waits(built: Product) -> None:
 
 def test_a_person_reads_the_same_numbers_on_the_page(built: Product, browser: Browser) -> None:
     with open_page(browser) as page:
-        sign_in(page, f"{built.url}/?stream=payments", EMAIL, PASSWORD)
+        sign_in(page, f"{built.url}/?stream=Payments", EMAIL, PASSWORD)
         card = page.locator('.card[data-metric="cycle_time_p85"]')
         expect(card).to_be_visible()
         assert card.get_attribute("data-value") == "2.25"

@@ -13,7 +13,7 @@ from core import clock
 from orchestration.build_lock import build_lock, is_building
 from orchestration.defs.ingest.landing import LANDING
 from orchestration.defs.operations import sensors
-from orchestration.defs.operations.jobs import LANDING_TAG
+from orchestration.defs.operations.jobs import IN_PROCESS_TAG, LANDING_TAG
 from orchestration.defs.operations.sensors import Arrivals, new_events, reason_to_wait
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -121,6 +121,15 @@ def test_a_run_that_has_not_ended_counts_as_a_build_under_way(landing: Engine, i
     instance.add_run(dg.DagsterRun(job_name="update_marts", status=dg.DagsterRunStatus.STARTED))
     result = tick(instance, "0")
     assert (result.run_requests or [], result.cursor) == ([], "0")
+
+
+def test_a_command_that_was_killed_while_it_built_does_not_silence_the_sensor(
+    landing: Engine, instance: dg.DagsterInstance
+) -> None:
+    newest = land(landing, seconds_ago=10)
+    left = dg.DagsterRun(job_name="rebuild", status=dg.DagsterRunStatus.STARTED, tags={IN_PROCESS_TAG: "true"})
+    instance.add_run(left)
+    assert tick(instance, "0").cursor == str(newest)
 
 
 def test_the_first_tick_starts_behind_what_a_command_has_built_already(

@@ -80,7 +80,7 @@ moments as (
     where not is_outside_history
 ),
 
--- By position on the default branch; what is not on it (no history, or none yet) by time after the last commit before it.
+-- By position on the default branch; what is not on it (no history, or none yet) by time, after the last commit before.
 estimated as (
     select
         moment_key,

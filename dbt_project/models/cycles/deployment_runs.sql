@@ -17,7 +17,7 @@ deployable as (
             'events.pipeline_id', 'events.pipeline_run_id', 'events.repo_full_name', 'events.environment'
         ]) }} as record_id
     from events
-    left join repositories on repositories.repo_id = events.repo_id
+    left join repositories on events.repo_id = repositories.repo_id
     where repositories.is_deployable is distinct from false
 ),
 
@@ -59,7 +59,7 @@ runs as (
         outcomes.taken_back_at,
         outcomes.live_at is null and outcomes.failed_at is null as is_rollback_only
     from described
-    inner join outcomes on outcomes.record_id = described.record_id
+    inner join outcomes on described.record_id = outcomes.record_id
 ),
 
 -- Pushes that say "this took an earlier deployment back": by a status of a run of its own, or by naming it.
@@ -87,9 +87,9 @@ taken_back as (
         target.record_id as target_record_id,
         case
             when statements.commit_sha is not null and target.commit_sha is not null
-            then statements.commit_sha = target.commit_sha
+                then statements.commit_sha = target.commit_sha
             when statements.artefact_version is not null and target.artefact_version is not null
-            then statements.artefact_version = target.artefact_version
+                then statements.artefact_version = target.artefact_version
             else true
         end as names_its_target
     from statements
@@ -107,9 +107,13 @@ taken_back as (
             and coalesce(live.service_name, '') = coalesce(statements.service_name, live.service_name, '')
         order by
             coalesce(
-                statements.rollback_of in (live.artefact_version, live.pipeline_id, live.pipeline_run_id, live.deployment_id)
+                statements.rollback_of in (
+                    live.artefact_version, live.pipeline_id, live.pipeline_run_id, live.deployment_id
+                )
                 -- Short forms of a commit are common; seven digits and more name one.
-                or (length(statements.rollback_of) >= 7 and starts_with(live.commit_sha, lower(statements.rollback_of))),
+                or (
+                    length(statements.rollback_of) >= 7 and starts_with(live.commit_sha, lower(statements.rollback_of))
+                ),
                 false
             ) desc,
             live.live_at desc,
@@ -119,7 +123,9 @@ taken_back as (
 ),
 
 rollback_times as (
-    select target_record_id as record_id, min(stated_at) as rollback_at
+    select
+        target_record_id as record_id,
+        min(stated_at) as rollback_at
     from taken_back
     where target_record_id is not null
     group by target_record_id
@@ -150,8 +156,8 @@ final as (
         runs.linked_pr_number,
         runs.duration_seconds
     from runs
-    left join taken_back on taken_back.record_id = runs.record_id
-    left join rollback_times on rollback_times.record_id = runs.record_id
+    left join taken_back on runs.record_id = taken_back.record_id
+    left join rollback_times on runs.record_id = rollback_times.record_id
     -- A mere report that the running deployment was taken back is its status, not another deployment.
     where
         not runs.is_rollback_only

@@ -21,7 +21,7 @@ with pull_requests as (
 
 ended as (
     select *
-    from pull_requests
+    from pull_requests -- noqa: AL04
     where
         state in ('merged', 'closed')
         {% if is_incremental() %}
@@ -51,7 +51,7 @@ reviews as (
         coalesce(review_events.event_timestamp >= ended.ready_at, false) as is_after_ready,
         ended.head_sha
     from ended
-    inner join review_events on review_events.pull_request_key = ended.pull_request_key
+    inner join review_events on ended.pull_request_key = review_events.pull_request_key
     where
         not review_events.reviewer_is_bot
         and review_events.reviewer_hash is distinct from ended.author_hash
@@ -74,46 +74,50 @@ review_facts as (
     group by pull_request_key
 ),
 
-final as (
+safeguarded as (
     select
-        ended.cycle_id,
-        ended.repo_id,
-        ended.tech_stream_id,
-        ended.delivery_stream_id,
-        ended.pr_number,
-        ended.linked_ticket_id,
-        case when not safeguard.has_small_team then ended.author_hash end as author_hash,
-        ended.opened_at,
-        review_facts.first_review_at,
-        review_facts.approved_at,
-        ended.merged_at,
-        {{ hours_between('ended.ready_at', 'review_facts.first_review_at') }} as time_to_first_review_hrs,
-        {{ hours_between('ended.opened_at', 'ended.merged_at') }} as time_to_merge_hrs,
-        coalesce(review_facts.review_rounds, 0) as review_rounds,
-        case when not safeguard.has_small_team then coalesce(review_facts.reviewer_hashes, '{}') end as reviewer_hashes,
-        coalesce(review_facts.reviewer_count, 0) as reviewer_count,
-        ended.lines_added + ended.lines_removed as lines_changed,
-        ended.files_changed,
-        ended.repo_full_name,
-        ended.closed_at,
-        ended.merge_commit_sha,
-        ended.first_commit_at,
-        ended.is_bot,
-        ended.is_hotfix,
-        ended.base_branch,
-        coalesce(review_facts.rework_cycles, 0) as rework_cycles,
-        ended.state,
-        ended.ready_at,
-        safeguard.has_small_team
+        ended.*,
+        {{ is_small_team('contributors.contributor_count') }} as has_small_team
     from ended
-    left join review_facts on review_facts.pull_request_key = ended.pull_request_key
     left join contributors
         on
-            contributors.tech_stream_id = ended.tech_stream_id
+            ended.tech_stream_id = contributors.tech_stream_id
             and contributors.quarter_start = {{ quarter_of('ended.closed_at') }}
-    cross join lateral (
-        select {{ is_small_team('contributors.contributor_count') }} as has_small_team
-    ) as safeguard
+),
+
+final as (
+    select
+        safeguarded.cycle_id,
+        safeguarded.repo_id,
+        safeguarded.tech_stream_id,
+        safeguarded.delivery_stream_id,
+        safeguarded.pr_number,
+        safeguarded.linked_ticket_id,
+        case when not safeguarded.has_small_team then safeguarded.author_hash end as author_hash,
+        safeguarded.opened_at,
+        review_facts.first_review_at,
+        review_facts.approved_at,
+        safeguarded.merged_at,
+        {{ hours_between('safeguarded.ready_at', 'review_facts.first_review_at') }} as time_to_first_review_hrs,
+        {{ hours_between('safeguarded.opened_at', 'safeguarded.merged_at') }} as time_to_merge_hrs,
+        coalesce(review_facts.review_rounds, 0) as review_rounds,
+        case when not safeguarded.has_small_team then coalesce(review_facts.reviewer_hashes, '{}') end as reviewer_hashes,
+        coalesce(review_facts.reviewer_count, 0) as reviewer_count,
+        safeguarded.lines_added + safeguarded.lines_removed as lines_changed,
+        safeguarded.files_changed,
+        safeguarded.repo_full_name,
+        safeguarded.closed_at,
+        safeguarded.merge_commit_sha,
+        safeguarded.first_commit_at,
+        safeguarded.is_bot,
+        safeguarded.is_hotfix,
+        safeguarded.base_branch,
+        coalesce(review_facts.rework_cycles, 0) as rework_cycles,
+        safeguarded.state,
+        safeguarded.ready_at,
+        safeguarded.has_small_team
+    from safeguarded
+    left join review_facts on safeguarded.pull_request_key = review_facts.pull_request_key
 )
 
 select * from final

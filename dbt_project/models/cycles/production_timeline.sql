@@ -10,14 +10,19 @@ positions as (
 ),
 
 merge_commits as (
-    select repo_full_name, merge_commit_sha, min(merged_at) as merged_at
+    select
+        repo_full_name,
+        merge_commit_sha,
+        min(merged_at) as merged_at
     from {{ ref('pull_requests') }}
     where merge_commit_sha is not null
     group by repo_full_name, merge_commit_sha
 ),
 
 histories as (
-    select repo_full_name, max(committed_at) as newest_commit_at
+    select
+        repo_full_name,
+        max(committed_at) as newest_commit_at
     from {{ ref('stg_git__commits') }}
     group by repo_full_name
 ),
@@ -59,25 +64,27 @@ described as (
         merge_commits.merged_at,
         case
             when live_runs.artefact_version ~* '^v?\d{1,9}([.]\d{1,9})*$'
-            then string_to_array(ltrim(lower(live_runs.artefact_version), 'v'), '.')::bigint[]
+                then string_to_array(ltrim(lower(live_runs.artefact_version), 'v'), '.')::bigint[]
         end as version_numbers
     from live_runs
     left join positions
-        on positions.repo_full_name = live_runs.repo_full_name and positions.commit_sha = live_runs.commit_sha
+        on live_runs.repo_full_name = positions.repo_full_name and live_runs.commit_sha = positions.commit_sha
     left join merge_commits
-        on merge_commits.repo_full_name = live_runs.repo_full_name and merge_commits.merge_commit_sha = live_runs.commit_sha
-    left join histories on histories.repo_full_name = live_runs.repo_full_name
-    left join repositories_of_services on repositories_of_services.repo_full_name = live_runs.repo_full_name
+        on
+            live_runs.repo_full_name = merge_commits.repo_full_name
+            and live_runs.commit_sha = merge_commits.merge_commit_sha
+    left join histories on live_runs.repo_full_name = histories.repo_full_name
+    left join repositories_of_services on live_runs.repo_full_name = repositories_of_services.repo_full_name
 ),
 
 in_sequence as (
     select
         described.*,
         row_number() over (
-            partition by line
-            order by deployed_at, contained_position nulls first, deployment_id
+            partition by described.line
+            order by described.deployed_at, described.contained_position nulls first, described.deployment_id
         ) as sequence_number,
-        min(deployed_at) over (partition by line, what_is_live) as first_live_at
+        min(described.deployed_at) over (partition by described.line, described.what_is_live) as first_live_at
     from described
 ),
 
@@ -99,21 +106,21 @@ compared as (
             case
                 when current_run.is_outside_history or running.is_outside_history then false
                 when current_run.is_in_history and running.is_in_history
-                then
-                    coalesce(current_run.merged_position <= running.contained_position, false)
-                    or current_run.commit_sha = any(running.side_ancestor_shas)
+                    then
+                        coalesce(current_run.merged_position <= running.contained_position, false)
+                        or current_run.commit_sha = any(running.side_ancestor_shas)
                 when current_run.merged_at is not null and running.merged_at is not null
-                then current_run.merged_at < running.merged_at
+                    then current_run.merged_at < running.merged_at
                 when current_run.version_numbers is not null and running.version_numbers is not null
-                then current_run.version_numbers < running.version_numbers
+                    then current_run.version_numbers < running.version_numbers
                 when current_run.what_is_live is not null and running.what_is_live is not null
-                then current_run.first_live_at < running.first_live_at
+                    then current_run.first_live_at < running.first_live_at
             end,
             false
         ) as is_older
     from in_sequence as current_run
     left join in_sequence as running
-        on running.line = current_run.line and running.sequence_number = current_run.sequence_number - 1
+        on current_run.line = running.line and running.sequence_number = current_run.sequence_number - 1
 ),
 
 judged as (
@@ -121,16 +128,18 @@ judged as (
         compared.*,
         -- Two pipelines that finish within a minute in the wrong order are a race, not a decision.
         (
-            is_older
-            and not is_no_op
-            and not is_stated_rollback
-            and deployed_at < running_since + interval '{{ var("rollback_race_seconds", 60) }} seconds'
+            compared.is_older
+            and not compared.is_no_op
+            and not compared.is_stated_rollback
+            and compared.deployed_at
+            < compared.running_since + interval '{{ var("rollback_race_seconds", 60) }} seconds'
         ) as is_race,
         (
-            is_older
-            and not is_no_op
-            and not is_stated_rollback
-            and deployed_at >= running_since + interval '{{ var("rollback_race_seconds", 60) }} seconds'
+            compared.is_older
+            and not compared.is_no_op
+            and not compared.is_stated_rollback
+            and compared.deployed_at
+            >= compared.running_since + interval '{{ var("rollback_race_seconds", 60) }} seconds'
         ) as is_inferred_rollback
     from compared
 ),
@@ -160,7 +169,7 @@ final as (
         ) as moves_the_line
     from judged
     left join judged as next_run
-        on next_run.line = judged.line and next_run.sequence_number = judged.sequence_number + 1
+        on judged.line = next_run.line and next_run.sequence_number = judged.sequence_number + 1
 )
 
 select * from final

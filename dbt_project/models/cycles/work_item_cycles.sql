@@ -168,7 +168,7 @@ final as (
         case when first_in_progress is not null then wait_time_days end as wait_time_days,
         case
             when first_in_progress is not null and cycle_time_days > 0
-            then trim_scale(round(active_time_days / cycle_time_days * 100, 4))
+                then trim_scale(round(active_time_days / cycle_time_days * 100, 4))
         end as flow_efficiency_pct,
         stage_durations,
         case when first_in_progress is not null then blocked_days end as blocked_days,

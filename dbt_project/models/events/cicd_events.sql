@@ -63,7 +63,8 @@ reported as (
         end as event_type,
         pipeline_id,
         -- The start tells two runs of one pipeline apart, and a doubled delivery repeats it.
-        coalesce(pipeline_run_id, to_char(started_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) as pipeline_run_id,
+        coalesce(pipeline_run_id, to_char(started_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+            as pipeline_run_id,
         {{ environment_name('environment') }} as environment,
         status,
         extract(epoch from completed_at - started_at)::integer as duration_seconds,
@@ -130,8 +131,9 @@ reported as (
 
 identified as (
     select
-        {{ event_id('cicd', ['pipeline_id', 'pipeline_run_id', 'event_type', 'repo_full_name', 'environment']) }} as event_id,
-        reported.*
+        {{ event_id('cicd', ['pipeline_id', 'pipeline_run_id', 'event_type', 'repo_full_name', 'environment']) }}
+            as event_id,
+        *
     from reported
 ),
 
@@ -146,7 +148,11 @@ facts as (
     select {{ facts }}
     from arrived
     {% if is_incremental() %}
-    where not exists (select 1 from {{ this }} as known where known.event_id = arrived.event_id)
+    where
+        not exists (
+            select 1 from {{ this }} as known
+            where known.event_id = arrived.event_id
+        )
     union all
     select {{ facts }}
     from {{ this }}
@@ -161,7 +167,7 @@ by_commit as (
         pull_requests.pr_number
     from facts
     inner join pull_requests
-        on pull_requests.repo_full_name = facts.repo_full_name and pull_requests.merge_commit_sha = facts.commit_sha
+        on facts.repo_full_name = pull_requests.repo_full_name and facts.commit_sha = pull_requests.merge_commit_sha
     order by facts.event_id, pull_requests.pr_number
 ),
 
@@ -170,7 +176,7 @@ linked as (
         facts.*,
         coalesce(facts.named_pr_number, by_commit.pr_number) as linked_pr_number
     from facts
-    left join by_commit on by_commit.event_id = facts.event_id
+    left join by_commit on facts.event_id = by_commit.event_id
 ),
 
 final as (
@@ -210,8 +216,8 @@ final as (
             and lower(tech_streams.github_org) = lower(split_part(linked.repo_full_name, '/', 1))
     left join pull_requests
         on
-            pull_requests.repo_full_name = linked.repo_full_name
-            and pull_requests.pr_number = linked.linked_pr_number
+            linked.repo_full_name = pull_requests.repo_full_name
+            and linked.linked_pr_number = pull_requests.pr_number
 )
 
 select * from final

@@ -45,23 +45,30 @@ restored as (
         ended.incident_id,
         ended.event_type,
         coalesce(
-            max(started.occurred_at) filter (where split_part(started.event_type, '_', 1) = split_part(ended.event_type, '_', 1)),
+            max(started.occurred_at) filter (
+                where split_part(started.event_type, '_', 1) = split_part(ended.event_type, '_', 1)
+            ),
             min(started.occurred_at)
         ) as started_at
     from arrived as ended
     inner join arrived as started
-        on started.incident_id = ended.incident_id and started.event_type in ('alarm_triggered', 'incident_opened')
+        on ended.incident_id = started.incident_id and started.event_type in ('alarm_triggered', 'incident_opened')
     where ended.event_type in ('alarm_resolved', 'incident_resolved')
     group by ended.incident_id, ended.event_type
 ),
 
 -- `ecs:payments-service` answers to both its names. Where several repositories do, the service is theirs in common.
 services as (
-    select distinct target.service_name, repositories.repo_id, repositories.tech_stream_id, repositories.full_name
+    select distinct
+        target.service_name,
+        repositories.repo_id,
+        repositories.tech_stream_id,
+        repositories.full_name
     from repositories
-    cross join lateral (
-        values (lower(repositories.deploy_target)), (lower(substring(repositories.deploy_target from ':(.+)$')))
-    ) as target (service_name)
+    cross join
+        lateral (
+            values (lower(repositories.deploy_target)), (lower(substring(repositories.deploy_target from ':(.+)$')))
+        ) as target (service_name)
     where target.service_name <> ''
 ),
 
@@ -90,11 +97,12 @@ final as (
         case when arrived.severity in ('critical', 'high', 'medium', 'low') then arrived.severity end as severity,
         arrived.description,
         arrived.related_deploy_id,
-        case when arrived.event_type in ('alarm_resolved', 'incident_resolved') then arrived.occurred_at end as resolved_at,
+        case when arrived.event_type in ('alarm_resolved', 'incident_resolved') then arrived.occurred_at end
+            as resolved_at,
         -- An end before the start is an error of the source: no duration, and a line in the triage list.
         case
             when arrived.occurred_at >= restored.started_at
-            then round(extract(epoch from arrived.occurred_at - restored.started_at) / 60)::integer
+                then round(extract(epoch from arrived.occurred_at - restored.started_at) / 60)::integer
         end as time_to_restore_min,
         coalesce(named.repo_id, service_owners.repo_id) as repo_id,
         coalesce(arrived.repo_full_name, service_owners.repo_full_name) as repo_full_name,
@@ -105,7 +113,7 @@ final as (
     from arrived
     cross join revision
     left join restored
-        on restored.incident_id = arrived.incident_id and restored.event_type = arrived.event_type
+        on arrived.incident_id = restored.incident_id and arrived.event_type = restored.event_type
     left join repositories as named on lower(named.full_name) = lower(arrived.repo_full_name)
     left join service_owners
         on named.repo_id is null and service_owners.service_name = lower(arrived.service_name)

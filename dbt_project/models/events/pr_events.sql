@@ -37,13 +37,13 @@ deliveries as (
         delivered.files_changed,
         delivered.comments_count
     from {{ ref('stg_github__pull_requests') }} as delivered
-    inner join pull_requests on pull_requests.pull_request_key = delivered.pull_request_key
+    inner join pull_requests on delivered.pull_request_key = pull_requests.pull_request_key
 ),
 
 review_deliveries as (
     select delivered.*
     from {{ ref('stg_github__pull_request_reviews') }} as delivered
-    inner join pull_requests on pull_requests.pull_request_key = delivered.pull_request_key
+    inner join pull_requests on delivered.pull_request_key = pull_requests.pull_request_key
 ),
 
 bots as (
@@ -64,13 +64,31 @@ opened as (
         files_changed,
         comments_count
     from (
-        select pull_request_key, received_at, action, updated_at, landing_id, lines_added, lines_removed, files_changed, comments_count
+        select
+            pull_request_key,
+            received_at,
+            action,
+            updated_at,
+            landing_id,
+            lines_added,
+            lines_removed,
+            files_changed,
+            comments_count
         from deliveries
         union all
-        select pull_request_key, received_at, action, updated_at, landing_id, lines_added, lines_removed, files_changed, comments_count
+        select
+            pull_request_key,
+            received_at,
+            action,
+            updated_at,
+            landing_id,
+            lines_added,
+            lines_removed,
+            files_changed,
+            comments_count
         from review_deliveries
     ) as any_delivery
-    order by pull_request_key, (action = 'opened') desc, updated_at, landing_id
+    order by pull_request_key asc, (action = 'opened') desc, updated_at, landing_id asc
 ),
 
 merged as (
@@ -83,7 +101,7 @@ merged as (
         comments_count
     from deliveries
     where merged_at is not null
-    order by pull_request_key, (action = 'closed') desc, updated_at, landing_id
+    order by pull_request_key asc, (action = 'closed') desc, updated_at, landing_id asc
 ),
 
 -- A pull request may be closed, reopened and closed again.
@@ -98,7 +116,7 @@ closed as (
         comments_count
     from deliveries
     where closed_at is not null and merged_at is null
-    order by pull_request_key, closed_at, (action = 'closed') desc, updated_at, landing_id
+    order by pull_request_key asc, closed_at asc, (action = 'closed') desc, updated_at, landing_id asc
 ),
 
 -- An edited or dismissed review keeps what it was when it was submitted.
@@ -113,7 +131,7 @@ reviews as (
         received_at
     from review_deliveries
     where submitted_at is not null
-    order by pull_request_key, reviewer_hash, submitted_at, (action = 'submitted') desc, landing_id
+    order by pull_request_key asc, reviewer_hash asc, submitted_at asc, (action = 'submitted') desc, landing_id
 ),
 
 happened as (
@@ -121,7 +139,9 @@ happened as (
         pull_requests.pull_request_key,
         'opened' as event_type,
         pull_requests.opened_at as event_timestamp,
-        coalesce(opened.received_at, {{ load_time('pull_requests.git_load_id') }}, pull_requests.opened_at) as received_at,
+        coalesce(
+            opened.received_at, {{ load_time('pull_requests.git_load_id') }}, pull_requests.opened_at
+        ) as received_at,
         opened.pull_request_key is null as is_inferred,
         coalesce(opened.lines_added, pull_requests.lines_added) as lines_added,
         coalesce(opened.lines_removed, pull_requests.lines_removed) as lines_removed,
@@ -132,7 +152,7 @@ happened as (
         null::text as review_state,
         null::text as reviewed_sha
     from pull_requests
-    left join opened on opened.pull_request_key = pull_requests.pull_request_key
+    left join opened on pull_requests.pull_request_key = opened.pull_request_key
     union all
     select
         pull_requests.pull_request_key,
@@ -149,7 +169,7 @@ happened as (
         null,
         null
     from pull_requests
-    left join merged on merged.pull_request_key = pull_requests.pull_request_key
+    left join merged on pull_requests.pull_request_key = merged.pull_request_key
     where pull_requests.merged_at is not null
     union all
     select
@@ -184,12 +204,8 @@ happened as (
         reviews.review_state,
         reviews.reviewed_sha
     from reviews
-    cross join lateral (
-        select 'review_submitted' as event_type
-        union all
-        select reviews.review_state
-        where reviews.review_state in ('approved', 'changes_requested')
-    ) as decided
+    cross join lateral unnest(array['review_submitted', reviews.review_state]) as decided (event_type)
+    where decided.event_type in ('review_submitted', 'approved', 'changes_requested')
 ),
 
 final as (
@@ -226,9 +242,9 @@ final as (
         happened.is_inferred,
         revision.revision
     from happened
-    inner join pull_requests on pull_requests.pull_request_key = happened.pull_request_key
+    inner join pull_requests on happened.pull_request_key = pull_requests.pull_request_key
     cross join revision
-    left join bots on bots.person_hash = happened.reviewer_hash
+    left join bots on happened.reviewer_hash = bots.person_hash
 )
 
 select * from final

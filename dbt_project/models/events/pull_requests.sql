@@ -68,7 +68,10 @@ tech_streams as (
 ),
 
 manual_links as (
-    select repo_full_name, pr_number, upper(ticket_id) as ticket_id
+    select
+        repo_full_name,
+        pr_number,
+        upper(ticket_id) as ticket_id
     from {{ source('config', 'manual_links') }}
 ),
 
@@ -99,7 +102,7 @@ touched as materialized (
 deliveries as materialized (
     select webhook_deliveries.*
     from webhook_deliveries
-    inner join touched on touched.pull_request_key = webhook_deliveries.pull_request_key
+    inner join touched on webhook_deliveries.pull_request_key = touched.pull_request_key
 ),
 
 -- By the vendor's clock, not by arrival: a late delivery does not undo a newer one.
@@ -107,7 +110,7 @@ newest as (
     select distinct on (pull_request_key) *
     from deliveries
     order by
-        pull_request_key,
+        pull_request_key asc,
         updated_at desc,
         (merged_at is not null) desc,
         (closed_at is not null) desc,
@@ -123,7 +126,7 @@ oldest as (
             else is_draft
         end as was_opened_as_draft
     from deliveries
-    order by pull_request_key, updated_at, (action = 'opened') desc, landing_id
+    order by pull_request_key asc, updated_at asc, (action = 'opened') desc, landing_id
 ),
 
 -- Deliveries of reviews carry no sizes.
@@ -136,7 +139,7 @@ newest_sizes as (
         comments_count
     from deliveries
     where lines_added is not null
-    order by pull_request_key, updated_at desc, landing_id desc
+    order by pull_request_key asc, updated_at desc, landing_id desc
 ),
 
 -- A merge is never undone, so one delivery that tells of it is enough.
@@ -147,7 +150,7 @@ merge_commits as (
         merge_commit_sha
     from deliveries
     where merged_at is not null
-    order by pull_request_key, updated_at desc, landing_id desc
+    order by pull_request_key asc, updated_at desc, landing_id desc
 ),
 
 lives as (
@@ -185,16 +188,16 @@ from_webhooks as (
         lives.opened_at,
         case when oldest.was_opened_as_draft then lives.first_seen_ready_at else lives.opened_at end as ready_at
     from newest
-    inner join lives on lives.pull_request_key = newest.pull_request_key
-    inner join oldest on oldest.pull_request_key = newest.pull_request_key
-    left join merge_commits on merge_commits.pull_request_key = newest.pull_request_key
-    left join newest_sizes on newest_sizes.pull_request_key = newest.pull_request_key
+    inner join lives on newest.pull_request_key = lives.pull_request_key
+    inner join oldest on newest.pull_request_key = oldest.pull_request_key
+    left join merge_commits on newest.pull_request_key = merge_commits.pull_request_key
+    left join newest_sizes on newest.pull_request_key = newest_sizes.pull_request_key
 ),
 
 from_git as (
     select git_pull_requests.*
     from git_pull_requests
-    inner join touched on touched.pull_request_key = git_pull_requests.pull_request_key
+    inner join touched on git_pull_requests.pull_request_key = touched.pull_request_key
 ),
 
 -- A webhook knows more; the history fills what it does not know and pull requests of which none came.
@@ -229,7 +232,7 @@ known as (
         from_webhooks.last_landing_id,
         from_git.load_id as git_load_id
     from from_webhooks
-    full outer join from_git on from_git.pull_request_key = from_webhooks.pull_request_key
+    full outer join from_git on from_webhooks.pull_request_key = from_git.pull_request_key
 ),
 
 placed as (
@@ -240,10 +243,12 @@ placed as (
         repositories.repo_id,
         coalesce(repositories.tech_stream_id, organisation.stream_id) as tech_stream_id,
         repositories.default_branch as configured_default_branch,
-        coalesce(own_stream.ticket_pattern, organisation.ticket_pattern, '{{ default_ticket_pattern }}') as ticket_pattern
+        coalesce(
+            own_stream.ticket_pattern, organisation.ticket_pattern, '{{ default_ticket_pattern }}'
+        ) as ticket_pattern
     from known
     left join repositories on lower(repositories.full_name) = lower(known.repo_full_name)
-    left join tech_streams as own_stream on own_stream.stream_id = repositories.tech_stream_id
+    left join tech_streams as own_stream on repositories.tech_stream_id = own_stream.stream_id
     left join tech_streams as organisation
         on
             repositories.repo_id is null
@@ -258,14 +263,24 @@ candidates as (
         upper(found.ticket_id) as ticket_id,
         substring(upper(found.ticket_id) from '^(.+)-\d+$') as project_key
     from placed
-    cross join lateral (
-        select 1 as preference, 'branch' as link_method, (regexp_match(placed.branch_name, placed.ticket_pattern))[1] as ticket_id
-        union all
-        select 2, 'title', (regexp_match(placed.title, placed.ticket_pattern))[1]
-        union all
-        select 2 + named.place, 'body', named.ticket_id
-        from unnest(placed.body_ticket_keys) with ordinality as named (ticket_id, place)
-    ) as found
+    cross join
+        lateral (
+            select
+                1 as preference,
+                'branch' as link_method,
+                (regexp_match(placed.branch_name, placed.ticket_pattern))[1] as ticket_id
+            union all
+            select
+                2,
+                'title',
+                (regexp_match(placed.title, placed.ticket_pattern))[1]
+            union all
+            select
+                2 + named.place,
+                'body',
+                named.ticket_id
+            from unnest(placed.body_ticket_keys) with ordinality as named (ticket_id, place)
+        ) as found
     where found.ticket_id is not null
 ),
 
@@ -276,17 +291,19 @@ recognised as (
         candidates.ticket_id,
         candidates.link_method
     from candidates
-    left join projects on projects.project_key = candidates.project_key
-    left join tickets on tickets.named_ticket_id = candidates.ticket_id
+    left join projects on candidates.project_key = projects.project_key
+    left join tickets on candidates.ticket_id = tickets.named_ticket_id
     where
         projects.project_key is not null
         or tickets.ticket_id is not null
-        or not exists (select 1 from projects)
+        or not exists (select 1 from projects) -- noqa: AL04
     order by candidates.pull_request_key, candidates.preference
 ),
 
 all_candidates as (
-    select pull_request_key, array_agg(distinct ticket_id) as ticket_ids
+    select
+        pull_request_key,
+        array_agg(distinct ticket_id) as ticket_ids
     from candidates
     group by pull_request_key
 ),
@@ -299,10 +316,10 @@ linked as (
         case when manual_links.ticket_id is not null then 'manual' else recognised.link_method end as link_method,
         array_remove(coalesce(all_candidates.ticket_ids, '{}') || manual_links.ticket_id, null) as candidate_ticket_ids
     from placed
-    left join recognised on recognised.pull_request_key = placed.pull_request_key
-    left join all_candidates on all_candidates.pull_request_key = placed.pull_request_key
+    left join recognised on placed.pull_request_key = recognised.pull_request_key
+    left join all_candidates on placed.pull_request_key = all_candidates.pull_request_key
     left join manual_links
-        on manual_links.repo_full_name = placed.repo_full_name and manual_links.pr_number = placed.pr_number
+        on placed.repo_full_name = manual_links.repo_full_name and placed.pr_number = manual_links.pr_number
 ),
 
 final as (
@@ -359,9 +376,9 @@ final as (
         revision.revision
     from linked
     cross join revision
-    left join tickets on tickets.named_ticket_id = linked.named_ticket_id
+    left join tickets on linked.named_ticket_id = tickets.named_ticket_id
     left join incident_tickets on incident_tickets.ticket_id = coalesce(tickets.ticket_id, linked.named_ticket_id)
-    left join bots on bots.person_hash = linked.author_hash
+    left join bots on linked.author_hash = bots.person_hash
     where linked.opened_at is not null
 )
 

@@ -37,7 +37,9 @@ fetched_moves as (
 named as (
     select ticket_id, null::text as issue_id from webhooks
     union
-    select moved_from_key, null from webhooks where moved_from_key is not null
+    select moved_from_key, null
+    from webhooks
+    where moved_from_key is not null
     union
     select ticket_id, issue_id from fetched
     union
@@ -73,11 +75,17 @@ keyed as (
 final as (
     select
         keyed.ticket_id,
-        {% if is_incremental() %}coalesce(keyed.issue_id, known.issue_id){% else %}keyed.issue_id{% endif %} as issue_id,
+        {% if is_incremental() %}
+        coalesce(keyed.issue_id, known.issue_id) as issue_id,
+        {% else %}
+        keyed.issue_id,
+        {% endif %}
         revision.revision
     from keyed
     cross join revision
-    {% if is_incremental() %}left join {{ this }} as known on keyed.ticket_id = known.ticket_id{% endif %}
+    {% if is_incremental() %}
+    left join {{ this }} as known on keyed.ticket_id = known.ticket_id
+    {% endif %}
 )
 
 select * from final

@@ -7,7 +7,9 @@
         {'columns': ['ticket_id'], 'unique': true},
         {'columns': ['revision']},
     ],
-    pre_hook="{{ begin_build(configuration_fingerprint(['delivery_streams', 'tech_streams', 'jira_projects', 'sprints'])) }}",
+    pre_hook="{{ begin_build(configuration_fingerprint(
+        ['delivery_streams', 'tech_streams', 'jira_projects', 'sprints']
+    )) }}",
     post_hook="{{ end_build() }}",
 ) }}
 
@@ -55,7 +57,7 @@ snapshots as (
     select
         coalesce(aliases.ticket_id, webhooks.ticket_id) as ticket_id,
         webhooks.landing_id,
-        null::text as issue_id,
+        null as issue_id,
         webhooks.event_at,
         coalesce({{ safe_integer('webhooks.history_id') }}, 0) as history_number,
         webhooks.delivery_id as tie_break,
@@ -69,8 +71,8 @@ snapshots as (
         fetched.issue_id,
         fetched.event_at,
         0,
-        fetched.issue_id,
-        false
+        fetched.issue_id as tie_break,
+        false as is_deletion
     from fetched
     left join aliases on fetched.ticket_id = aliases.former_ticket_id
 ),
@@ -97,18 +99,12 @@ former_keys as (
     group by ticket_id
 ),
 
-{% set columns = [
-    'event_at', 'created_at', 'resolved_at', 'status_category_changed_at', 'status_name', 'status_id', 'resolution_name',
-    'flag_name', 'ticket_type', 'priority', 'assignee_hash', 'story_points', 'jira_sprint_id', 'labels', 'components',
-    'delivery_stream_value', 'tech_stream_values', 'found_in_stage_value', 'introduced_in_stage_value',
-    'blocking_tech_stream_value',
-] %}
 latest as (
     select
         newest.ticket_id,
         newest.is_deletion,
         webhooks.jira_project_key,
-        {% for column in columns %}webhooks.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+        {{ jira_snapshot('webhooks') }}
     from newest
     inner join webhooks on newest.landing_id = webhooks.landing_id
     union all
@@ -116,7 +112,7 @@ latest as (
         newest.ticket_id,
         false,
         fetched.jira_project_key,
-        {% for column in columns %}fetched.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+        {{ jira_snapshot('fetched') }}
     from newest
     inner join fetched on newest.issue_id = fetched.issue_id
 ),

@@ -77,8 +77,7 @@ changes as (
         max(status_to_id) as status_to_id,
         resolution_to,
         flag_to,
-        (array_agg(landing_id order by event_at, tie_break collate "C", landing_id)
-            filter (where landing_id is not null))[1] as landing_id
+        {{ first_of('landing_id', 'event_at, tie_break collate "C", landing_id') }} as landing_id
     from heard_changes
     where status_to is not null or resolution_to is not null or flag_to is not null
     group by
@@ -96,14 +95,13 @@ last_known as (
         ticket_id,
         max(changed_at) filter (where status_to is not null or resolution_to is not null) as last_change_at,
         max(changed_at) filter (where flag_to is not null) as last_flag_at,
-        (array_agg(array[status_to, status_to_id] order by changed_at desc, history_number desc)
-            filter (where status_to is not null))[1:1] as last_status,
-        (array_agg(resolution_to order by changed_at desc, history_number desc) filter (where resolution_to is not null))[1]
-            as resolution_name,
-        (array_agg(flag_to order by changed_at desc, history_number desc) filter (where flag_to is not null))[1]
-            as flag_name,
-        (array_agg(status_from order by changed_at, history_number) filter (where status_from is not null))[1]
-            as first_status_name
+        {{ first_of('status_to', 'changed_at desc, history_number desc') }} as status_name,
+        {{ first_of(
+            "coalesce(status_to_id, '')", 'changed_at desc, history_number desc', 'status_to is not null'
+        ) }} as status_id,
+        {{ first_of('resolution_to', 'changed_at desc, history_number desc') }} as resolution_name,
+        {{ first_of('flag_to', 'changed_at desc, history_number desc') }} as flag_name,
+        {{ first_of('status_from', 'changed_at, history_number') }} as first_status_name
     from changes
     group by ticket_id
 ),
@@ -139,16 +137,16 @@ beginnings as (
 compared as (
     select
         tickets.ticket_id,
-        coalesce(last_known.last_status[1][1], beginnings.status_name) as status_heard,
-        case
-            when last_known.last_status is not null then last_known.last_status[1][2]
-            else beginnings.status_id
-        end as status_id_heard,
+        coalesce(last_known.status_name, beginnings.status_name) as status_heard,
+        coalesce(last_known.status_id, beginnings.status_id) as status_id_heard,
         coalesce(last_known.resolution_name, '') <> '' as is_resolved_heard,
         coalesce(last_known.flag_name, '') <> '' as is_flagged_heard,
         tickets.status_name as status_shown,
         tickets.status_id as status_id_shown,
-        coalesce(tickets.resolution_name <> '', case when tickets.resolved_at is not null then true end) as is_resolved_shown,
+        case
+            when tickets.resolution_name is not null then tickets.resolution_name <> ''
+            when tickets.resolved_at is not null then true
+        end as is_resolved_shown,
         tickets.flag_name <> '' as is_flagged_shown,
         coalesce(mapping.pipeline_stage = 'done', false) as is_done_shown,
         coalesce(nullif(tickets.resolution_name, ''), 'resolved') as resolution_shown,
@@ -170,13 +168,18 @@ compared as (
 missed as (
     select
         *,
-        status_shown is distinct from status_heard
-        and status_shown is not null
-        and (status_id_shown = status_id_heard) is not true as is_status_missed,
+        (
+            status_shown is distinct from status_heard
+            and status_shown is not null
+            and (status_id_shown = status_id_heard) is not true
+        ) as is_status_missed,
         coalesce(is_flagged_shown <> is_flagged_heard, false) as is_flag_missed,
-        is_resolved_shown and not is_resolved_heard
-        and (status_shown is distinct from status_heard or not is_done_shown) as is_resolution_missed,
-        not is_resolved_shown and is_resolved_heard as is_clearing_missed
+        (
+            is_resolved_shown
+            and not is_resolved_heard
+            and (status_shown is distinct from status_heard or not is_done_shown)
+        ) as is_resolution_missed,
+        (not is_resolved_shown and is_resolved_heard) as is_clearing_missed
     from compared
 ),
 
@@ -213,7 +216,7 @@ inferred_changes as (
         greatest(
             case
                 when missed.is_resolution_missed or (missed.is_status_missed and missed.is_done_shown)
-                then coalesce(missed.resolved_at, missed.status_category_changed_at, first_shown.status_shown_at)
+                    then coalesce(missed.resolved_at, missed.status_category_changed_at, first_shown.status_shown_at)
                 else first_shown.status_shown_at
             end,
             missed.last_change_at
@@ -249,9 +252,9 @@ instants as (
         ticket_id,
         changed_at,
         false as is_creation,
-        {{ last_of('status_to') }} as status_to,
-        {{ last_of('resolution_to') }} as resolution_to,
-        {{ last_of('flag_to') }} as flag_to,
+        {{ first_of('status_to', 'history_number desc, status_to collate "C" desc') }} as status_to,
+        {{ first_of('resolution_to', 'history_number desc, resolution_to collate "C" desc') }} as resolution_to,
+        {{ first_of('flag_to', 'history_number desc, flag_to collate "C" desc') }} as flag_to,
         max(landing_id) as landing_id,
         bool_and(is_inferred) as is_inferred
     from all_changes

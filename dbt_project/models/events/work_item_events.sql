@@ -66,7 +66,7 @@ carried as (
         max(
             case
                 when status_to is not null or is_creation
-                then array[step_number, status_to, pipeline_stage, is_active_work::text]
+                    then array[step_number, status_to, pipeline_stage, is_active_work::text]
             end
         ) over sequence as status_state,
         coalesce(
@@ -116,7 +116,7 @@ stage_events as (
         followed.landing_id,
         followed.is_inferred
     from followed
-    cross join lateral (
+    inner join lateral (
         values
         ('created', followed.is_creation),
         (
@@ -127,8 +127,7 @@ stage_events as (
             and not (followed.is_inferred and followed.is_done and not followed.was_done)
         ),
         ('completed', followed.is_done and not followed.was_done)
-    ) as emitted (event_type, is_emitted)
-    where emitted.is_emitted
+    ) as emitted (event_type, is_emitted) on emitted.is_emitted
 ),
 
 flag_events as (
@@ -156,7 +155,9 @@ events as (
 
 final as (
     select
-        {{ event_id('work_item', ['events.ticket_id', 'events.event_type', microseconds('events.event_timestamp')]) }} as event_id,
+        {{ event_id('work_item', [
+            'events.ticket_id', 'events.event_type', microseconds('events.event_timestamp')
+        ]) }} as event_id,
         'jira'::text as source,
         tickets.delivery_stream_id,
         case

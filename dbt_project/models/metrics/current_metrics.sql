@@ -25,8 +25,9 @@ work_items as (
 -- Where no item of the whole installation is in a mapped stage, it is the mapping that is missing, not the work.
 mapping_state as (
     select
-        exists (select 1 from work_items where not is_deleted) as has_items,
-        exists (select 1 from work_items where current_stage is not null) as has_mapped_items
+        coalesce(bool_or(not is_deleted), false) as has_items,
+        coalesce(bool_or(current_stage is not null), false) as has_mapped_items
+    from work_items
 ),
 
 newest_day as (

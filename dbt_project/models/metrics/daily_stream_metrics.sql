@@ -53,7 +53,7 @@ days as (
         select
             greatest(
                 coalesce(min(observed_on), {{ local_date(as_of()) }}),
-                {{ local_date(as_of()) }} - {{ var('daily_metrics_days') + windows() | max }}
+                {{ local_date(as_of()) }} - {{ (var('daily_metrics_days') | int) + (windows() | max) }}
             ) as first_day
         from by_day
     ) as history
@@ -138,7 +138,7 @@ statistics as materialized (
         on
             windowed.valued_count > 0
             and running.observation in ('{{ distributed_observations() | join("', '") }}')
-    where running.metric_date >= {{ local_date(as_of()) }} - {{ var('daily_metrics_days') }}
+    where running.metric_date >= {{ local_date(as_of()) }} - {{ var('daily_metrics_days') | int }}
 ),
 
 valued as (

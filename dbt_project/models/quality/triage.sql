@@ -19,7 +19,12 @@ work_item_cycles as (
 
 work_item_events as (
     select * from {{ ref('work_item_events') }}
-    where event_type in ('created', 'transitioned')
+    -- An inferred completion is the only event of its step; any other stands beside a transition.
+    where event_type in ('created', 'transitioned') or is_inferred
+),
+
+status_mappings as (
+    select * from {{ source('config', 'status_mappings') }}
 ),
 
 cicd_events as (
@@ -67,19 +72,24 @@ untagged_work_items as (
     where delivery_stream_id is null and not is_deleted
 ),
 
+-- By the mapping and not by the stage: a resolved ticket is done in a status that nobody has mapped, too.
 unmapped_statuses as (
     select
         'unmapped_status' as kind,
-        jira_project_key || ': ' || to_status as reference,
+        work_item_events.jira_project_key || ': ' || work_item_events.to_status as reference,
         'This status has no pipeline stage, so the time in it belongs to none' as detail,
         count(*)::integer as occurrences,
-        min(event_timestamp) as first_seen_at,
-        max(event_timestamp) as last_seen_at,
+        min(work_item_events.event_timestamp) as first_seen_at,
+        max(work_item_events.event_timestamp) as last_seen_at,
         null::uuid as delivery_stream_id,
         null::uuid as tech_stream_id
     from work_item_events
-    where to_status is not null and to_stage is null
-    group by jira_project_key, to_status
+    left join status_mappings
+        on
+            work_item_events.jira_project_key = status_mappings.jira_project_key
+            and work_item_events.to_status = status_mappings.jira_status_name
+    where work_item_events.to_status is not null and status_mappings.jira_status_name is null
+    group by work_item_events.jira_project_key, work_item_events.to_status
 ),
 
 unknown_repositories as (

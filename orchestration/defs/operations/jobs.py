@@ -4,6 +4,8 @@ import dagster as dg
 
 # Runs that take in what has landed carry the newest landing_id they were started for under this tag.
 LANDING_TAG = "dpp/landing_id"
+# Runs inside `dpp build`: no launcher knows their process, so nobody else can tell whether it still lives.
+IN_PROCESS_TAG = "dpp/in_process"
 
 everything = dg.AssetSelection.all()
 pulled = dg.AssetSelection.groups("ingest")

@@ -15,7 +15,7 @@ from core import clock
 from core.database import get_engine
 from orchestration.build_lock import is_building
 from orchestration.defs.ingest.landing import LANDING
-from orchestration.defs.operations.jobs import LANDING_TAG, update_marts
+from orchestration.defs.operations.jobs import IN_PROCESS_TAG, LANDING_TAG, update_marts
 
 # Deliveries come in bursts (a merged pull request is five of them): wait for the end of the burst, but not for long.
 QUIET = timedelta(seconds=3)
@@ -29,6 +29,7 @@ UNFINISHED = (
 )
 # A run that died without a word must not silence the sensor for ever; builds take minutes at most.
 LONGEST_BUILD = timedelta(hours=2)
+MOST_UNFINISHED = 100
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,6 @@ def last_built(instance: dg.DagsterInstance) -> int:
 
 
 def run_under_way(instance: dg.DagsterInstance) -> bool:
-    """Whether a run of ours is queued or running."""
+    """Whether a run of Dagster's own is queued or running. What builds in another process holds the build lock."""
     filters = dg.RunsFilter(statuses=list(UNFINISHED), created_after=clock.now() - LONGEST_BUILD)
-    return instance.get_runs_count(filters=filters) > 0
+    return any(IN_PROCESS_TAG not in run.tags for run in instance.get_runs(filters=filters, limit=MOST_UNFINISHED))

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-AUTHOR = "ada <ada@example.org>"
+AUTHOR = "zoltan <zoltan@example.org>"
 # 2026-01-05T00:00:00Z; commits are an hour apart unless told.
 START = 1_767_571_200
 HOUR = 3_600

@@ -29,8 +29,8 @@ def test_a_commit_comes_with_everything_that_git_knows(repository: Repository) -
     assert read(repository)["second"] == Commit(
         sha=second,
         parents=(first,),
-        author="ada@example.org",
-        committer="ada@example.org",
+        author="zoltan@example.org",
+        committer="zoltan@example.org",
         authored_at=START + HOUR,
         committed_at=START + HOUR,
         subject="second",

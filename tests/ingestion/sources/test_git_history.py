@@ -27,11 +27,11 @@ def repository(tmp_path: Path) -> Repository:
     """main: first → squash (#2) → merge of #3; the branch of #3 has two commits."""
     made = Repository(tmp_path / "payments.git")
     first = made.commit("first", files={b"a": b"1\n"})
-    squash = made.commit("Retry later (#2)", first, files={b"a": b"1\n2\n"}, author="bob <bob@example.org>")
+    squash = made.commit("Retry later (#2)", first, files={b"a": b"1\n2\n"}, author="wilhelm <wilhelm@example.org>")
     work = made.commit("work", first, files={b"a": b"1\n", b"b": b"1\n2\n"}, branch="topic")
     more = made.commit("more work", work, files={b"a": b"1\n", b"b": b"1\n3\n"}, branch="topic")
     made.commit(
-        "Merge pull request #3 from acme/PAY-3-pay\n\nPAY-3: pay, @ada and ada@example.org",
+        "Merge pull request #3 from acme/PAY-3-pay\n\nPAY-3: pay, @zoltan and zoltan@example.org",
         squash,
         more,
         files={b"a": b"1\n2\n", b"b": b"1\n3\n"},
@@ -83,12 +83,12 @@ def test_people_are_pseudonyms(repository: Repository, raw_tables: Settings, row
     load_git(repository.folder, NAME, raw_tables)
     people = Pseudonymiser(secrets_for(raw_tables).get("pseudonym_key"))
     assert set(rows("select author_hash from raw_git.commits")) == {
-        (people.hash("ada@example.org"),),
-        (people.hash("bob@example.org"),),
+        (people.hash("zoltan@example.org"),),
+        (people.hash("wilhelm@example.org"),),
     }
     everything = str(rows("select * from raw_git.commits")) + str(rows("select * from raw_git.pull_requests"))
-    assert "ada" not in everything
-    assert "bob" not in everything
+    assert "zoltan" not in everything
+    assert "wilhelm" not in everything
 
 
 def test_loading_twice_changes_nothing(repository: Repository, raw_tables: Settings, rows: Query) -> None:

@@ -171,7 +171,7 @@ def test_an_unreadable_date_is_no_date() -> None:
 
 def test_a_history_of_many_merges_takes_linear_time() -> None:
     commits = [commit("main-0", at=0)]
-    for number in range(1, 20_001):
+    for number in range(1, 5_001):
         before = commits[-1].sha
         commits += [commit(f"topic-{number}", before, at=2 * number)]
         commits += [merge(f"main-{number}", number, before, f"topic-{number}", at=2 * number + 1)]
@@ -188,5 +188,5 @@ def test_a_history_of_many_merges_takes_linear_time() -> None:
         return line
 
     graph._first_parents = counting  # type: ignore[method-assign]
-    assert len(list(graph.pull_requests("main-20000"))) == 20_000
+    assert len(list(graph.pull_requests("main-5000"))) == 5_000
     assert visited == len(commits)

@@ -31,12 +31,14 @@ histories as (
         issues.ticket_id,
         history.id as history_id,
         -- ISO text in searches, milliseconds in bulk fetches.
-        coalesce({{ safe_timestamp('history.created') }}, {{ safe_epoch_milliseconds('history.created') }}) as changed_at,
+        coalesce(
+            {{ safe_timestamp('history.created') }}, {{ safe_epoch_milliseconds('history.created') }}
+        ) as changed_at,
         changes.*
     from issues
     cross join mapping
-    cross join lateral jsonb_path_query(issues.changelog, '$[*] ? (@.type() == "object")') as entry
-    cross join lateral jsonb_to_record(entry) as history (id text, created text, items jsonb)
+    cross join lateral jsonb_path_query(issues.changelog, '$[*] ? (@.type() == "object")') as told
+    cross join lateral jsonb_to_record(told) as history (id text, created text, items jsonb)
     cross join lateral (
         {{ jira_changes('history.items') }}
     ) as changes

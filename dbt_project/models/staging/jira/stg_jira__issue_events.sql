@@ -47,15 +47,18 @@ parsed as (
         changes.*
     from deliveries
     cross join mapping
-    cross join lateral jsonb_to_record({{ json_object('deliveries.payload') }})
-        as delivery ("timestamp" text, issue jsonb, changelog jsonb)
-    cross join lateral (
+    inner join lateral (
+        select record.*
+        from jsonb_to_record({{ json_object('deliveries.payload') }})
+            as record ("timestamp" text, issue jsonb, changelog jsonb)
+    ) as delivery on true
+    inner join lateral (
         select
             record.key,
             {{ json_object('record.fields') }} as fields
         from jsonb_to_record({{ json_object('delivery.issue') }}) as record (key text, fields jsonb)
-        offset 0
-    ) as issue
+        limit 1 -- noqa: AM09
+    ) as issue on true
     cross join lateral {{ jira_standard_fields('issue.fields') }}
     cross join lateral (
         {{ jira_changes("(delivery.changelog -> 'items')") }}
@@ -72,7 +75,8 @@ final as (
         parsed.jira_project_key,
         -- Jira's own clock: of the creation, else of the sending, which follows the change by milliseconds.
         case
-            when parsed.event_name = 'jira:issue_created' then coalesce(parsed.created_at, parsed.sent_at, parsed.received_at)
+            when parsed.event_name = 'jira:issue_created'
+                then coalesce(parsed.created_at, parsed.sent_at, parsed.received_at)
             else coalesce(parsed.sent_at, parsed.updated_at, parsed.received_at)
         end as event_at,
         parsed.received_at,

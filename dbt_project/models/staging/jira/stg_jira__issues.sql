@@ -52,8 +52,8 @@ parsed as (
     from issues
     cross join mapping
     cross join revision
-    -- `offset 0` keeps the planner from unpacking the stored fields once for each column.
-    cross join lateral (select issues.fields offset 0) as issue
+    -- The limit keeps the planner from unpacking the stored fields once for each column.
+    cross join lateral (select issues.fields limit 1) as issue -- noqa: AM09
     cross join lateral {{ jira_standard_fields('issue.fields') }}
 ),
 

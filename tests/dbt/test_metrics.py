@@ -1,0 +1,185 @@
+"""From Jira's deliveries to the numbers: a story small enough to be worked out by hand.
+
+January 2026; Mondays are the 5th, 12th, 19th and 26th, and the marts are built as of Sunday, 1 February.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from core.database import database_url, make_engine
+from core.settings import Settings
+from ingestion.pipelines import prepare_raw_tables
+from tests.conftest import empty_input_tables, make_database
+from tests.dbt.jira_payloads import CONFIGURATION, Delivery, Ticket, land
+from tests.marts import build_marts
+
+AS_OF = datetime(2026, 2, 1, tzinfo=UTC)
+TABLES = (
+    "metrics.metric_observations",
+    "metrics.daily_stream_metrics",
+    "metrics.weekly_throughput",
+    "metrics.wip_by_stage",
+    "metrics.current_metrics",
+    "quality.quality_rates",
+    "quality.triage",
+)
+
+
+def january(day: int, hour: int = 9) -> datetime:
+    return datetime(2026, 1, day, hour, tzinfo=UTC)
+
+
+def story() -> list[Delivery]:
+    quick = Ticket("PAY-1", january(5))
+    waited = Ticket("PAY-2", january(5), tech=("core-api", "auth"))
+    never_started = Ticket("PAY-3", january(6))
+    blocked = Ticket("PAY-4", january(26))
+    untagged = Ticket("IDN-5", january(27), stream=None, tech=())
+    told = [
+        quick.made(),
+        quick.moved(january(6), "In Progress"),
+        quick.moved(january(8), "Done", "Fixed"),
+        waited.made(),
+        waited.moved(january(6), "In Progress"),
+        waited.moved(january(7), "Ready for QA"),
+        waited.moved(january(9), "In QA"),
+        waited.moved(january(12), "Done", "Fixed"),
+        never_started.made(),
+        never_started.moved(january(7), "Done", "Fixed"),
+        blocked.made(),
+        blocked.moved(january(28, 0), "In Progress"),
+        blocked.flagged(january(29), True),
+        untagged.made(),
+        untagged.moved(january(28), "Waiting for the moon"),
+    ]
+    return sorted(told, key=lambda delivery: delivery.received_at)
+
+
+@pytest.fixture(scope="module")
+def settings(server: Settings) -> Settings:
+    made = make_database(server, "dpp_metrics")
+    prepare_raw_tables(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def company(settings: Settings) -> Iterator[Engine]:
+    """The marts of the story, built twice: when half of it had arrived, late part first, and at the end."""
+    engine = make_engine(database_url(settings))
+    with engine.begin() as connection:
+        empty_input_tables(connection)
+        connection.execute(text(CONFIGURATION))
+    build_marts(settings, AS_OF, command="seed")
+    deliveries = story()
+    land(engine, deliveries[7:])
+    build(settings, full_refresh=True)
+    land(engine, deliveries[:7])
+    build(settings)
+    yield engine
+    engine.dispose()
+
+
+def build(settings: Settings, *, full_refresh: bool = False) -> None:
+    build_marts(settings, AS_OF, full_refresh=full_refresh, select=("+metrics", "+quality"), command="run")
+
+
+def found(engine: Engine, query: str) -> list[tuple[Any, ...]]:
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+def newest(engine: Engine, metric: str, stream: str = "all", days: int = 30) -> tuple[Any, ...]:
+    """Value, number of values and number left out of a metric on the last day."""
+    (row,) = found(
+        engine,
+        f"""
+        select round(metric_value, 4), sample_size, excluded_count
+        from metrics.daily_stream_metrics
+        inner join metrics.stream_list using (stream_type, stream_id)
+        where metric_name = '{metric}' and name = '{stream}' and window_days = {days} and metric_date = '2026-02-01'
+        """,
+    )
+    return row
+
+
+def test_cycle_time_is_of_those_that_were_worked_on(company: Engine) -> None:
+    """PAY-1 took 2 days, PAY-2 took 1 in development, 2 in the queue and 1 in QA; PAY-3 was never started."""
+    assert newest(company, "cycle_time_p50") == (Decimal(3), 2, 1)
+    assert newest(company, "cycle_time_p85") == (Decimal("3.7"), 2, 1)
+    assert newest(company, "cycle_time_p50", "auth") == (Decimal(4), 1, 0)
+    assert newest(company, "cycle_time_p50", "identity") == (None, 0, 0)
+
+
+def test_flow_efficiency_is_the_mean_of_the_items(company: Engine) -> None:
+    assert newest(company, "flow_efficiency") == (Decimal(75), 2, 1)
+
+
+def test_throughput_counts_every_completion_in_its_window(company: Engine) -> None:
+    assert newest(company, "throughput") == (Decimal(3), 3, 0)
+    assert newest(company, "throughput", days=7) == (Decimal(0), 0, 0)
+
+
+def test_what_never_happened_has_no_value(company: Engine) -> None:
+    for metric in ("deployment_frequency", "change_failure_rate", "ttr_median", "lead_time_p50"):
+        assert newest(company, metric) == (None, 0, 0)
+
+
+def test_weeks_run_from_the_first_completion_to_the_last_whole_week(company: Engine) -> None:
+    query = """
+        select week_start, completed_count from metrics.weekly_throughput
+        where stream_type = 'all' order by week_start
+    """
+    weeks = found(company, query)
+    assert weeks == [(date(2026, 1, 5), 2), (date(2026, 1, 12), 1), (date(2026, 1, 19), 0)]
+
+
+def test_work_in_progress_is_what_was_begun_and_is_mapped(company: Engine) -> None:
+    standing = found(
+        company,
+        """
+        select pipeline_stage, is_active_work, item_count, blocked_count
+        from metrics.wip_by_stage where stream_type = 'all'
+        """,
+    )
+    assert standing == [("dev", True, 1, 1)]
+
+
+def test_a_weak_input_lowers_the_confidence_of_what_stands_on_it(company: Engine) -> None:
+    """Four of five tickets have a delivery stream: 80 percent, and 95 are wanted."""
+    (row,) = found(
+        company,
+        """
+        select error_state, is_low_confidence, confidence_reason from metrics.current_metrics
+        where stream_type = 'all' and metric_name = 'cycle_time_p50' and window_days = 30
+        """,
+    )
+    assert row[:2] == ("success", True)
+    assert "80 %" in row[2]
+
+
+def test_the_triage_list_names_what_to_mend(company: Engine) -> None:
+    listed = found(company, "select kind, reference, occurrences from quality.triage order by kind, reference")
+    assert listed == [("unmapped_status", "IDN: Waiting for the moon", 1), ("untagged_work_item", "IDN-5", 1)]
+
+
+def test_what_was_built_in_two_steps_is_what_a_full_rebuild_gives(company: Engine, settings: Settings) -> None:
+    def everything() -> dict[str, list[str]]:
+        return {
+            table: sorted(
+                json.dumps(row[0], sort_keys=True) for row in found(company, f"select to_jsonb(t) from {table} t")
+            )
+            for table in TABLES
+        }
+
+    in_two_steps = everything()
+    assert all(in_two_steps[table] for table in TABLES)
+    build(settings, full_refresh=True)
+    assert in_two_steps == everything()
