@@ -48,7 +48,7 @@ named_pairs as (
 placed as (
     select
         incidents.*,
-        coalesce(started_at, first_seen_at) as opened_at
+        coalesce(incidents.started_at, incidents.first_seen_at) as opened_at
     from incidents
 ),
 

@@ -21,7 +21,7 @@ with pull_requests as (
 
 ended as (
     select *
-    from pull_requests -- noqa: AL04
+    from pull_requests
     where
         state in ('merged', 'closed')
         {% if is_incremental() %}
@@ -101,7 +101,9 @@ final as (
         {{ hours_between('safeguarded.ready_at', 'review_facts.first_review_at') }} as time_to_first_review_hrs,
         {{ hours_between('safeguarded.opened_at', 'safeguarded.merged_at') }} as time_to_merge_hrs,
         coalesce(review_facts.review_rounds, 0) as review_rounds,
-        case when not safeguarded.has_small_team then coalesce(review_facts.reviewer_hashes, '{}') end as reviewer_hashes,
+        case
+            when not safeguarded.has_small_team then coalesce(review_facts.reviewer_hashes, '{}')
+        end as reviewer_hashes,
         coalesce(review_facts.reviewer_count, 0) as reviewer_count,
         safeguarded.lines_added + safeguarded.lines_removed as lines_changed,
         safeguarded.files_changed,

@@ -85,6 +85,10 @@ projects as (
     select upper(jira_project_key) from {{ source('config', 'status_mappings') }}
 ),
 
+configured as (
+    select count(*) as project_count from projects
+),
+
 revision as materialized (
     select {{ next_revision() }} as revision
 ),
@@ -291,12 +295,13 @@ recognised as (
         candidates.ticket_id,
         candidates.link_method
     from candidates
+    cross join configured
     left join projects on candidates.project_key = projects.project_key
     left join tickets on candidates.ticket_id = tickets.named_ticket_id
     where
         projects.project_key is not null
         or tickets.ticket_id is not null
-        or not exists (select 1 from projects) -- noqa: AL04
+        or configured.project_count = 0
     order by candidates.pull_request_key, candidates.preference
 ),
 

@@ -6,7 +6,7 @@
         {'columns': ['issue_id']},
         {'columns': ['ticket_id']},
     ],
-    pre_hook="{{ begin_build(configuration_fingerprint(['field_mappings'])) }}",
+    pre_hook=["{{ without_memoize() }}", "{{ begin_build(configuration_fingerprint(['field_mappings'])) }}"],
     post_hook="{{ end_build(indexes=['(moved_from_key) where moved_from_key is not null']) }}",
 ) }}
 

@@ -7,7 +7,7 @@
         {'columns': ['ticket_id']},
         {'columns': ['revision']},
     ],
-    pre_hook="{{ begin_build(configuration_fingerprint(['field_mappings'])) }}",
+    pre_hook=["{{ without_memoize() }}", "{{ begin_build(configuration_fingerprint(['field_mappings'])) }}"],
     post_hook="{{ end_build() }}",
 ) }}
 
