@@ -15,7 +15,7 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 # Called with what is done, what there is to do, and a word about the latest.
 Update = Callable[[int, int, str], None]
@@ -56,13 +56,20 @@ class Reporter:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[count]}"),
             TimeElapsedColumn(),
             TextColumn("[dim]{task.fields[latest]}[/dim]"),
         )
-        with Progress(*columns, console=self.console, transient=True) as progress:
-            task = progress.add_task(title, total=None, latest="")
-            yield lambda done, total, latest: progress.update(task, completed=done, total=total or None, latest=latest)
+        # Without the redirection: what libraries print belongs to wherever standard output was sent, not above the bar.
+        quiet = Progress(*columns, console=self.console, transient=True, redirect_stdout=False, redirect_stderr=False)
+        with quiet as progress:
+            task = progress.add_task(title, total=None, count="", latest="")
+
+            def update(done: int, total: int, latest: str) -> None:
+                count = f"{done:,}/{total:,}" if total else ""
+                progress.update(task, completed=done, total=total or None, count=count, latest=latest)
+
+            yield update
 
     @contextmanager
     def _lines(self, title: str) -> Iterator[Update]:

@@ -31,7 +31,7 @@ from orchestration.console import Reporter, Update
 from orchestration.errors import CommandError
 from orchestration.runs import fail_dead_runs
 from orchestration.services import migrate
-from orchestration.supervisor import Child, Supervisor, ending_on_signals, only_one
+from orchestration.supervisor import Child, Supervisor, end_leftovers, ending_on_signals, only_one
 from orchestration.web import listening_socket
 
 # One person for each role: whoever tries the demo sees what each of them sees.
@@ -56,6 +56,8 @@ def run_demo(settings: Settings, *, exit_when_ready: bool = False, months: int =
     folder = settings.home / "demo"
     try:
         with ending_on_signals(), only_one(folder):
+            # They would hold the ports that are looked at next.
+            end_leftovers(folder)
             _require_ports(settings)
             with _database(settings, reporter), Supervisor(folder, settings.home / "logs") as supervisor:
                 Demo(settings, reporter, supervisor, months).start()

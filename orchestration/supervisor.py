@@ -27,6 +27,7 @@ GRACE_SECONDS = 8.0
 KILL_SECONDS = 2.0
 POLL_SECONDS = 0.1
 TAIL_LINES = 15
+RECORD = "children.json"
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -72,7 +73,7 @@ class Supervisor:
     def __enter__(self) -> Supervisor:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._log_folder.mkdir(parents=True, exist_ok=True)
-        self._end_leftovers()
+        end_leftovers(self._folder)
         return self
 
     def __exit__(
@@ -159,17 +160,18 @@ class Supervisor:
 
     def _write_record(self) -> None:
         record = [{"pid": child.process.pid, "started": _start_time(child.process.pid)} for child in self._children]
-        (self._folder / "children.json").write_text(json.dumps(record), encoding="utf-8")
+        (self._folder / RECORD).write_text(json.dumps(record), encoding="utf-8")
 
-    def _end_leftovers(self) -> None:
-        """End the groups of a supervisor that was killed; a process id alone proves nothing, its start time does."""
-        with suppress(OSError, ValueError):
-            for entry in json.loads((self._folder / "children.json").read_text(encoding="utf-8")):
-                if entry["started"] is not None and _start_time(entry["pid"]) == entry["started"]:
-                    _signal_group(entry["pid"], signal.SIGKILL)
-                    deadline = time.monotonic() + KILL_SECONDS
-                    while _start_time(entry["pid"]) == entry["started"] and time.monotonic() < deadline:
-                        time.sleep(POLL_SECONDS)
+
+def end_leftovers(folder: Path) -> None:
+    """End the groups of a supervisor that was killed; a process id alone proves nothing, its start time does."""
+    with suppress(OSError, ValueError):
+        for entry in json.loads((folder / RECORD).read_text(encoding="utf-8")):
+            if entry["started"] is not None and _start_time(entry["pid"]) == entry["started"]:
+                _signal_group(entry["pid"], signal.SIGKILL)
+                deadline = time.monotonic() + KILL_SECONDS
+                while _start_time(entry["pid"]) == entry["started"] and time.monotonic() < deadline:
+                    time.sleep(POLL_SECONDS)
 
 
 @contextmanager

@@ -155,7 +155,7 @@ def is_stale(value: datetime, now: datetime) -> bool:
 
 def bottleneck(found: Bottleneck) -> str:
     """Where work piles up, and how badly."""
-    oldest = f"; the oldest has been there for {_days(found.oldest_age_days)}" if found.oldest_age_days else ""
+    oldest = f"; the oldest has been there for {_business_days(found.oldest_age_days)}" if found.oldest_age_days else ""
     share = f"{found.share_of_waiting * 100:.0f} %"
     return f"{found.waiting_count} items wait for {stage_name(found.stage)}, {share} of all that wait{oldest}."
 
@@ -174,7 +174,7 @@ def oldest_item(wip: WorkInProgress) -> str:
     if not aged:
         return "Nothing is in progress."
     longest = max(aged, key=lambda stage: stage.oldest_age_days or 0)
-    return f"The longest stay is in {stage_name(longest.stage)}: {_days(longest.oldest_age_days)}."
+    return f"The longest stay is in {stage_name(longest.stage)}: {_business_days(longest.oldest_age_days)}."
 
 
 def cycle_times(times: CycleTimes) -> str:
@@ -182,8 +182,8 @@ def cycle_times(times: CycleTimes) -> str:
     if times.p85 is None:
         return ""
     slow = len(times.above_p85)
-    half = f" Half were done within {_days(times.p50)}." if times.p50 is not None else ""
-    return f"85 of 100 items were done within {_days(times.p85)}; {slow} took longer.{half}"
+    half = f" Half were done within {_business_days(times.p50)}." if times.p50 is not None else ""
+    return f"85 of 100 items were done within {_business_days(times.p85)}; {slow} took longer.{half}"
 
 
 def series(one: Series, window_days: int) -> str:
@@ -246,5 +246,6 @@ def two_streams(flow: Selection, dora: Selection) -> str:
     )
 
 
-def _days(value: float | None) -> str:
-    return str(figure(value, "days"))
+def _business_days(value: float | None) -> str:
+    shown = figure(value, "days")
+    return f"{shown.number} business {shown.unit}" if shown.unit else shown.number

@@ -122,14 +122,14 @@ def test_a_number_names_what_it_is_made_of_and_what_was_left_out() -> None:
 
 def test_the_bottleneck_in_a_sentence() -> None:
     told = wording.bottleneck(Bottleneck("qa", 8, 10, 8 / 9, 12.5))
-    assert told == "8 items wait for QA, 89 % of all that wait; the oldest has been there for 12.5 days."
+    assert told == "8 items wait for QA, 89 % of all that wait; the oldest has been there for 12.5 business days."
 
 
 def test_work_in_progress_in_a_sentence() -> None:
     stages = (WipStage("dev", 4, 1, 1, 2, 6), WipStage("qa", 2, 8, 0, 3, 12.5), WipStage("uat", 0, 0, 0, None, None))
     wip = WorkInProgress(SUCCESS, NOW, stages, 20, 15, None)
     assert wording.work_in_progress(wip) == "15 items in progress, 9 of them waiting and 1 blocked; 20 in the backlog."
-    assert wording.oldest_item(wip) == "The longest stay is in QA: 12.5 days."
+    assert wording.oldest_item(wip) == "The longest stay is in QA: 12.5 business days."
 
 
 def test_a_series_is_told_against_three_windows_before() -> None:

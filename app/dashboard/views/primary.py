@@ -223,8 +223,8 @@ def _wip_columns(wip: WorkInProgress) -> Columns:
         "being worked on": [stage.active_count for stage in wip.stages],
         "waiting": [stage.waiting_count for stage in wip.stages],
         "blocked": [stage.blocked_count for stage in wip.stages],
-        "average age, days": [stage.average_age_days for stage in wip.stages],
-        "oldest, days": [stage.oldest_age_days for stage in wip.stages],
+        "average age, business days": [stage.average_age_days for stage in wip.stages],
+        "oldest, business days": [stage.oldest_age_days for stage in wip.stages],
     }
 
 

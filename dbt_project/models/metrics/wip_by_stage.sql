@@ -8,12 +8,27 @@ with work_items as (
         and not is_deleted
 ),
 
-item_streams as (
+business_calendar as (
+    select * from {{ ref('business_calendar') }}
+),
+
+aged as (
     select
         work_items.*,
+        {{ business_days(
+            business_clock('work_items.entered_stage_at', 'entry_day'), business_clock(as_of(), 'today')
+        ) }} as age_days
+    from work_items
+    left join business_calendar as entry_day on {{ local_date('work_items.entered_stage_at') }} = entry_day.day
+    left join business_calendar as today on {{ local_date(as_of()) }} = today.day
+),
+
+item_streams as (
+    select
+        aged.*,
         streams.stream_type,
         streams.stream_id
-    from work_items
+    from aged
     cross join lateral (
         select
             'all' as stream_type,
@@ -21,13 +36,13 @@ item_streams as (
         union all
         select
             'delivery' as stream_type,
-            work_items.delivery_stream_id
-        where work_items.delivery_stream_id is not null
+            aged.delivery_stream_id
+        where aged.delivery_stream_id is not null
         union all
         select distinct
             'tech' as stream_type,
             tech.stream_id
-        from unnest(work_items.tech_stream_ids) as tech (stream_id)
+        from unnest(aged.tech_stream_ids) as tech (stream_id)
     ) as streams
 ),
 
@@ -39,8 +54,8 @@ final as (
         is_active_work,
         count(*)::integer as item_count,
         (count(*) filter (where is_blocked))::integer as blocked_count,
-        round(avg(extract(epoch from {{ as_of() }} - entered_stage_at) / 86400)::numeric, 6) as average_age_days,
-        round((max(extract(epoch from {{ as_of() }} - entered_stage_at)) / 86400)::numeric, 6) as oldest_age_days,
+        round(avg(age_days), 6) as average_age_days,
+        round(max(age_days), 6) as oldest_age_days,
         {{ as_of() }} as as_of
     from item_streams
     group by stream_type, stream_id, current_stage, is_active_work
