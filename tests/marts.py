@@ -20,8 +20,11 @@ def build_marts(
     full_refresh: bool = False,
     select: Sequence[str] = (),
     command: str = "build",
-) -> None:
-    """Run dbt on the settings' database as of an instant; fails the test with dbt's own message."""
+) -> list[str]:
+    """Run dbt on the settings' database as of an instant; the kinds and names of what ran, as `unit_test: name`.
+
+    Fails the test with dbt's own message.
+    """
     from dbt.cli.main import dbtRunner
 
     arguments = [
@@ -42,9 +45,11 @@ def build_marts(
         outcome = dbtRunner().invoke(arguments)
     if outcome.exception is not None:
         raise outcome.exception
+    results = getattr(outcome.result, "results", [])
     failed = [
         f"{result.node.name}: {result.message}"
-        for result in getattr(outcome.result, "results", [])
+        for result in results
         if result.status not in ("success", "pass", "skipped", "warn", "no-op")
     ]
     assert outcome.success, "\n".join(failed)
+    return [f"{result.node.resource_type}: {result.node.name}" for result in results]
