@@ -47,9 +47,13 @@ def find_chromium(bundled: str | None = None) -> str | None:
     return bundled if bundled and Path(bundled).exists() else None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One headless Chromium for the test run; each page gets a profile of its own."""
+    """One headless Chromium for a module of tests; each page gets a profile of its own.
+
+    Not for the whole run: while Playwright is on, an event loop of its runs in this thread, and no test could
+    start one of its own.
+    """
     with sync_playwright() as playwright:
         path = find_chromium(playwright.chromium.executable_path)
         if path is None:
