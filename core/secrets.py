@@ -17,13 +17,26 @@ SecretName = Literal[
     "pseudonym_key",  # HMAC key of every stored person identifier
     "github_webhook_secret",  # shared with the GitHub App
     "jira_webhook_secret",  # shared with the Jira webhook
-    "jira_api_token",  # of the account DPP_JIRA_EMAIL; Jira made it, so it is never generated
+    "jira_webhook_token",  # last part of the path of a Jira webhook that cannot sign
+    "jira_api_token",  # of the account DPP_JIRA_EMAIL, or a personal access token
+    "github_app_private_key",  # PEM of the App DPP_GITHUB_APP_ID
+    "github_token",  # a personal access token, where there is no App
+    "gitlab_webhook_secret",  # GitLab's secret token
+    "gitlab_token",  # reads DPP_GITLAB_URL
+    "bitbucket_webhook_secret",  # signs Bitbucket's webhooks
+    "bitbucket_token",  # reads DPP_BITBUCKET_WORKSPACES
+    "pagerduty_webhook_secret",  # signs PagerDuty's webhooks
+    "opsgenie_webhook_token",  # bearer token of Opsgenie's outgoing webhook
+    "alertmanager_webhook_token",  # bearer token of Alertmanager's receiver
     "database_password",  # of the embedded server, or of DPP_DATABASE_URL where that names none
     "demo_password",  # of the demo's people; exists in the demo only
     "demo_api_key",  # the demo's CI system signs its pushes with it
 ]
 SHORTEST_SECRET = 16
-MADE_BY_OTHERS = frozenset({"jira_api_token"})
+# Others made these, so they are never generated.
+MADE_BY_OTHERS = frozenset(
+    {"jira_api_token", "github_app_private_key", "github_token", "gitlab_token", "bitbucket_token"}
+)
 
 
 class SecretsProvider(Protocol):

@@ -79,12 +79,45 @@ class Settings(BaseSettings):
         6, description="Below this many contributors no per-person distribution is shown."
     )
     jira_url: str | None = Field(
-        None, description="Address of the Jira site that is pulled every day; empty: none. Its secret: jira_api_token."
+        None, description="Address of the Jira site that is pulled; empty: none. Its secret: jira_api_token."
     )
-    jira_email: str = Field("", description="The account whose API token reads the Jira site.")
+    jira_deployment: Literal["cloud", "data_center"] = Field(
+        "cloud", description="Which Jira it is: Cloud (REST v3) or Data Center (REST v2)."
+    )
+    jira_email: str = Field(
+        "", description="The account whose API token reads the Jira site; empty: the token is a personal access token."
+    )
     jira_jql: str = Field("", description="Which issues are pulled, in Jira's query language; empty: all.")
+    github_api_url: str = Field(
+        "https://api.github.com", description="Address of GitHub's API; a GitHub Enterprise Server has its own."
+    )
+    github_app_id: str = Field(
+        "", description="Number of the GitHub App that reads; empty: none. Its secret: github_app_private_key."
+    )
+    github_organisations: tuple[str, ...] = Field(
+        (),
+        description="Organisations that a personal token (secret github_token) reads, as a JSON list.",
+    )
+    github_rate_limit_floor: Annotated[int, Field(ge=0)] = Field(
+        500, description="Below this many requests left of GitHub's hourly limit, what is not urgent is put off."
+    )
+    backfill_days: Annotated[int, Field(ge=1)] = Field(
+        550, description="How far back the first reading of a repository goes, at every provider."
+    )
+    gitlab_url: str | None = Field(
+        None, description="Address of the GitLab that is pulled; empty: none. Its secret: gitlab_token."
+    )
+    gitlab_groups: tuple[str, ...] = Field((), description="GitLab groups whose projects are pulled, as a JSON list.")
+    bitbucket_api_url: str = Field("https://api.bitbucket.org/2.0", description="Address of Bitbucket Cloud's API.")
+    bitbucket_workspaces: tuple[str, ...] = Field(
+        (), description="Bitbucket workspaces that are pulled, as a JSON list; empty: none. Secret: bitbucket_token."
+    )
     git_folder: Path | None = Field(
         None, description="Folder of clones, as organisation/name, whose history is read every day; empty: none."
+    )
+    git_repositories: dict[str, str] = Field(
+        {},
+        description="Clones to read beside those of the folder: a JSON object, organisation/name to path or URL.",
     )
     forecast_simulations: Annotated[int, Field(ge=100, le=1_000_000)] = Field(
         10_000, description="Monte Carlo iterations of a delivery forecast."

@@ -1,7 +1,7 @@
 """Where pulled data goes and how: the only place that names destination, dataset and load policy.
 
-In: a dlt source and the settings. Out: rows in the schemas `raw_jira` and `raw_git`, one row in
-`ops.fetch_operations`, and counts of what entered and what left.
+In: a dlt source and the settings. Out: rows in the source's schema `raw_…`, one row in `ops.fetch_operations`,
+and counts of what entered and what left.
 
 The policy, the same for every source:
 - key and disposition: merge on the table's key, so loading twice changes nothing;
@@ -13,7 +13,6 @@ The policy, the same for every source:
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
 from collections import Counter
@@ -23,12 +22,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import dlt
 from dlt.common.runtime.telemetry import stop_telemetry
 from dlt.common.schema.typing import TSchemaContract
-from dlt.extract import DltResource, DltSource
+from dlt.extract import DltSource
 from sqlalchemy import (
     Connection,
     Engine,
@@ -36,27 +35,29 @@ from sqlalchemy import (
     column,
     exists,
     func,
-    insert,
     inspect,
     select,
     table,
     text,
-    update,
 )
 
-from core import clock
 from core.database import database_url, make_engine
 from core.logging import get_logger
 from core.settings import Settings
-from core.tables import fetch_operations
+from ingestion.operations import Meter, on_record, one_line, started_last
 from ingestion.sources.tables import RAW_TABLES, RawTable
 
 log = get_logger(__name__)
 
-DATASETS: Mapping[str, str] = {"jira": "raw_jira", "git_history": "raw_git"}
+DATASETS: Mapping[str, str] = {
+    "jira": "raw_jira",
+    "github": "raw_github",
+    "gitlab": "raw_gitlab",
+    "bitbucket": "raw_bitbucket",
+    "git_history": "raw_git",
+}
 FILE_FORMAT: Literal["csv"] = "csv"
 CONTRACT: TSchemaContract = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
-LONGEST_MESSAGE = 500
 
 _CONFIGURATION: Mapping[str, object] = {
     "runtime.dlthub_telemetry": False,
@@ -136,61 +137,73 @@ def _working_folder(settings: Settings) -> Path:
 
 
 def prepare_raw_tables(settings: Settings) -> None:
-    """Make the empty raw tables that are missing, so that dbt finds its sources; does nothing on the second call."""
+    """Make the empty raw tables that are missing, so that dbt finds its sources; does nothing on the second call.
+
+    The tables are dlt's own, with its two columns; made here, since eight tables by dlt cost seconds.
+    """
     engine = make_engine(database_url(settings), pool_size=1)
     try:
-        for source_name, dataset in DATASETS.items():
-            with engine.connect() as connection:
-                if all(_is_complete(connection, raw) for raw in _tables_of(dataset)):
-                    continue
-            with _only_one(engine, dataset):
-                _load([_empty(raw) for raw in _tables_of(dataset)], source_name, settings)
+        with engine.begin() as connection:
+            connection.execute(text("select pg_advisory_xact_lock(hashtext('raw tables'))"))
+            for raw in RAW_TABLES:
+                connection.execute(text(f"create schema if not exists {raw.dataset}"))
+                connection.execute(text(raw.create_statement))
     finally:
         engine.dispose()
 
 
-def run(source: DltSource, settings: Settings, configuration: str = "") -> LoadResult:
+def run(
+    source: DltSource,
+    settings: Settings,
+    configuration: str = "",
+    *,
+    operation: str = "pull",
+    query: str | None = None,
+    meter: Meter | None = None,
+) -> LoadResult:
     """Fetch everything a source yields and merge it into its raw tables.
 
     `configuration` names what was asked for (the site and the query, the repository): see `fetched_until`.
-    Writes one row in `ops.fetch_operations`, also when it fails. Raises dlt's `PipelineStepFailed` for a failed
-    fetch or load (nothing was replaced then) and `LostRowsError` where rows are missing afterwards.
+    Writes one row in `ops.fetch_operations`, also when it fails (`operations.on_record`). Raises dlt's
+    `PipelineStepFailed` for a failed fetch or load (nothing was replaced then) and `LostRowsError` where rows are
+    missing afterwards.
     """
     engine = make_engine(database_url(settings), pool_size=2)
+    dataset = DATASETS[source.name]
     try:
-        with _only_one(engine, DATASETS[source.name]), _operation(engine, source.name, configuration) as operation:
+        with (
+            _only_one(engine, dataset),
+            on_record(
+                engine, source.name, configuration, operation=operation, query=query, meter=meter, reason=reason
+            ) as running,
+        ):
             given = _load(source, source.name, settings)
             with engine.begin() as connection:
-                operation.tables = _count(connection, DATASETS[source.name], given)
-            _refuse_losses(operation.tables)
-            return LoadResult(operation.operation_id, operation.tables)
+                tables = _count(connection, dataset, given)
+            running.rows = sum(count.fetched for count in tables.values())
+            _refuse_losses(tables)
+            return LoadResult(running.operation_id, tables)
     finally:
         engine.dispose()
 
 
-def fetched_until(settings: Settings, source_name: str, configuration: str) -> datetime | None:
-    """The instant up to which a source was fetched with this configuration: the start of its last good fetch.
+def fetched_until(settings: Settings, source_name: str, configuration: str, into: RawTable) -> datetime | None:
+    """The instant up to which a source was fetched with this configuration: the start of its last good pull.
 
     None where it never was, so another site or another query begins at the beginning and skips nothing;
-    None too where the raw tables are empty, whatever the record says.
+    None too where the raw table `into` is empty, whatever the record says.
     """
     engine = make_engine(database_url(settings), pool_size=1)
     try:
         with engine.connect() as connection:
-            if not any(_has_rows(connection, raw) for raw in _tables_of(DATASETS[source_name])):
+            if not _has_rows(connection, into):
                 return None
-            return connection.execute(
-                select(func.max(fetch_operations.c.started_at)).where(
-                    fetch_operations.c.source == source_name,
-                    fetch_operations.c.status == "success",
-                    fetch_operations.c.configuration_hash == _hash(configuration),
-                )
-            ).scalar_one()
+            return started_last(connection, source_name, configuration)
     finally:
         engine.dispose()
 
 
-def _load(data: DltSource | list[DltResource], source_name: str, settings: Settings) -> dict[str, Counter[str]]:
+def _load(data: DltSource, source_name: str, settings: Settings) -> dict[str, Counter[str]]:
     """Run dlt once from a clean folder; returns, for each load it made, how many rows each table was given."""
     # What a killed run left behind is dropped: only a good end moves the cursor, so it is fetched again.
     shutil.rmtree(_working_folder(settings) / source_name, ignore_errors=True)
@@ -208,36 +221,10 @@ def _load(data: DltSource | list[DltResource], source_name: str, settings: Setti
     return given
 
 
-def _empty(raw: RawTable) -> DltResource:
-    """A resource that makes its table and brings no row."""
-
-    @dlt.resource(name=raw.name, primary_key=raw.key, columns=raw.hints, max_table_nesting=0)
-    def nothing() -> Iterator[object]:
-        yield dlt.mark.materialize_table_schema()
-
-    return nothing()
-
-
-def _tables_of(dataset: str) -> list[RawTable]:
-    return [raw for raw in RAW_TABLES if raw.dataset == dataset]
-
-
-def _hash(configuration: str) -> str:
-    return hashlib.sha256(configuration.encode()).hexdigest()
-
-
 def _has_rows(connection: Connection, raw: RawTable) -> bool:
     if not inspect(connection).has_table(raw.name, schema=raw.dataset):
         return False
     return connection.execute(select(exists().select_from(table(raw.name, schema=raw.dataset)))).scalar_one()
-
-
-def _is_complete(connection: Connection, raw: RawTable) -> bool:
-    looker = inspect(connection)
-    if not looker.has_table(raw.name, schema=raw.dataset):
-        return False
-    found = {column["name"] for column in looker.get_columns(raw.name, schema=raw.dataset)}
-    return {*raw.columns, "_dlt_id", "_dlt_load_id"} <= found
 
 
 @contextmanager
@@ -253,49 +240,11 @@ def _only_one(engine: Engine, dataset: str) -> Iterator[None]:
             connection.commit()
 
 
-@dataclass
-class _Operation:
-    operation_id: UUID
-    tables: Mapping[str, TableCount] = field(default_factory=dict)
-
-
-@contextmanager
-def _operation(engine: Engine, source_name: str, configuration: str) -> Iterator[_Operation]:
-    """A row in `ops.fetch_operations` from start to end, so that a killed run shows as still running."""
-    operation = _Operation(uuid4())
-    with engine.begin() as connection:
-        connection.execute(
-            insert(fetch_operations).values(
-                operation_id=operation.operation_id,
-                source=source_name,
-                operation="pull",
-                started_at=clock.now(),
-                status="running",
-                configuration_hash=_hash(configuration),
-            )
-        )
-    status, message = "success", None
-    try:
-        yield operation
-    except BaseException as error:
-        status, message = "failure", reason(error)
-        raise
-    finally:
-        rows = sum(count.fetched for count in operation.tables.values())
-        with engine.begin() as connection:
-            connection.execute(
-                update(fetch_operations)
-                .where(fetch_operations.c.operation_id == operation.operation_id)
-                .values(finished_at=clock.now(), status=status, rows_fetched=rows, message=message)
-            )
-        log.info("pulled", source=source_name, status=status, rows=rows, message=message)
-
-
 def reason(error: BaseException) -> str:
     """What went wrong, in one line: dlt wraps an error several times, and the one inside is what people can mend."""
     while type(error).__module__.startswith("dlt.") and (cause := error.__cause__ or error.__context__) is not None:
         error = cause
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:LONGEST_MESSAGE]
+    return one_line(error)
 
 
 def _count(connection: Connection, dataset: str, given: Mapping[str, Counter[str]]) -> dict[str, TableCount]:

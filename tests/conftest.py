@@ -30,7 +30,9 @@ from core.secrets import secrets_for
 from core.settings import Settings
 from ingestion.front_door import FrontDoor
 
-SCHEMAS_WITH_INPUT = ("config", "auth", "landing", "raw_jira", "raw_git", "forecast", "ops")
+SCHEMAS_WITH_INPUT = (
+    "config", "auth", "landing", "raw_jira", "raw_git", "raw_github", "raw_gitlab", "raw_bitbucket", "forecast", "ops",
+)  # fmt: skip
 
 
 def make_database(settings: Settings, name: str) -> Settings:

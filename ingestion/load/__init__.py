@@ -21,6 +21,7 @@ from ingestion.load.sender import Message, Sender, Unreachable
 from ingestion.pipelines import LoadResult
 from ingestion.sources.git_history import git_history, open_history
 from ingestion.sources.jira import JiraSite, jira
+from ingestion.sources.tables import JIRA_ISSUES
 from ingestion.webhooks.signatures import sign
 
 __all__ = [
@@ -121,7 +122,7 @@ def load_jira(site: JiraSite, settings: Settings, *, jql: str = "", with_changel
         site,
         _pseudonymiser(settings),
         jql=jql,
-        updated_since=pipelines.fetched_until(settings, "jira", configuration),
+        updated_since=pipelines.fetched_until(settings, "jira", configuration, JIRA_ISSUES),
         with_changelog=with_changelog,
     )
     return pipelines.run(source, settings, configuration=configuration)

@@ -51,7 +51,12 @@ def issues(*keys: str, summary: str = "first") -> Batch:
 
 
 def test_the_raw_tables_have_the_columns_that_are_described(raw_tables: Settings, rows: Query) -> None:
-    types = {"text": "character varying", "json": "jsonb", "timestamp": "timestamp with time zone", "bigint": "bigint"}
+    types = {
+        "text": "character varying",
+        "json": "jsonb",
+        "timestamp": "timestamp with time zone",
+        "bigint": "bigint",
+    } | {"bool": "boolean"}
     for table in RAW_TABLES:
         found = {
             name: (data_type, nullable)
@@ -180,19 +185,19 @@ def test_the_next_fetch_begins_where_the_last_good_one_began(raw_tables: Setting
         pipelines.run(source_of(issues("PAY-1")), raw_tables, configuration="site one")
     with clock.stopped_at(later), failing_load():
         pipelines.run(source_of(RuntimeError("the line broke")), raw_tables, configuration="site one")
-    assert pipelines.fetched_until(raw_tables, "jira", "site one") == DAY
+    assert pipelines.fetched_until(raw_tables, "jira", "site one", JIRA_ISSUES) == DAY
 
 
 def test_another_configuration_begins_at_the_beginning(raw_tables: Settings) -> None:
     pipelines.run(source_of(issues("PAY-1")), raw_tables, configuration="site one")
-    assert pipelines.fetched_until(raw_tables, "jira", "site two") is None
+    assert pipelines.fetched_until(raw_tables, "jira", "site two", JIRA_ISSUES) is None
 
 
 def test_an_emptied_table_is_fetched_from_the_beginning(raw_tables: Settings, engine: Engine) -> None:
     pipelines.run(source_of(issues("PAY-1")), raw_tables, configuration="site one")
     with engine.begin() as connection:
         connection.execute(text("truncate raw_jira.issues"))
-    assert pipelines.fetched_until(raw_tables, "jira", "site one") is None
+    assert pipelines.fetched_until(raw_tables, "jira", "site one", JIRA_ISSUES) is None
 
 
 def test_nothing_is_left_in_the_staging_tables(raw_tables: Settings, rows: Query) -> None:
