@@ -36,7 +36,7 @@ def webhook_routes(inbox: Inbox, secrets: SecretsProvider, settings: Settings) -
             vendor.path,
             _handler(vendor, inbox, secrets, pseudonymiser, settings.max_body_bytes),
             methods=["POST"],
-            name=f"webhook_{vendor.secret_name}",
+            name=f"webhook_{vendor.shared_key}",
         )
         for vendor in VENDORS
     ]
@@ -46,7 +46,7 @@ def _handler(
     vendor: Vendor, inbox: Inbox, secrets: SecretsProvider, pseudonymiser: Pseudonymiser, limit: int
 ) -> Handler:
     try:
-        secret = secrets.get(vendor.secret_name)
+        secret = secrets.get(vendor.shared_key)
     except SecretMissing:
         return _not_served(vendor)
 
@@ -78,9 +78,9 @@ def _not_served(vendor: Vendor) -> Handler:
         404,
         "not_configured",
         f"Webhooks of {vendor.title} are not taken at this address:"
-        f" the secret {vendor.secret_name} is missing; put it into the secrets folder and start again",
+        f" the secret {vendor.shared_key} is missing; put it into the secrets folder and start again",
     )
-    log.info("webhook_not_served", source=vendor.source, missing=vendor.secret_name)
+    log.info("webhook_not_served", source=vendor.source, missing=vendor.shared_key)
 
     async def refuse(_request: Request) -> Response:
         return refused.response()

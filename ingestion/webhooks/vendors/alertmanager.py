@@ -52,7 +52,7 @@ ALERTMANAGER = Vendor(
     source="alertmanager",
     title="Alertmanager",
     path="/webhooks/alertmanager",
-    secret_name="alertmanager_webhook_token",
+    shared_key="alertmanager_webhook_token",
     is_authentic=lambda secret, _body, request: token_is_valid(
         secret, bearer_token(request.headers.get("Authorization"))
     ),

@@ -33,7 +33,7 @@ BITBUCKET = Vendor(
     source="bitbucket",
     title="Bitbucket",
     path="/webhooks/bitbucket",
-    secret_name="bitbucket_webhook_secret",
+    shared_key="bitbucket_webhook_secret",
     is_authentic=lambda secret, body, request: hub_signature_is_valid(
         secret, body, request.headers.get("X-Hub-Signature")
     ),

@@ -35,7 +35,7 @@ GITHUB = Vendor(
     source="github",
     title="GitHub",
     path="/webhooks/github",
-    secret_name="github_webhook_secret",
+    shared_key="github_webhook_secret",
     is_authentic=lambda secret, body, request: hub_signature_is_valid(
         secret, body, request.headers.get("X-Hub-Signature-256")
     ),

@@ -35,7 +35,7 @@ JIRA = Vendor(
     source="jira",
     title="Jira",
     path="/webhooks/jira",
-    secret_name="jira_webhook_secret",
+    shared_key="jira_webhook_secret",
     is_authentic=lambda secret, body, request: hub_signature_is_valid(
         secret, body, request.headers.get("X-Hub-Signature")
     ),
@@ -48,7 +48,7 @@ JIRA_BY_TOKEN = Vendor(
     source="jira",
     title="Jira",
     path="/webhooks/jira/{token}",
-    secret_name="jira_webhook_token",
+    shared_key="jira_webhook_token",
     is_authentic=lambda secret, _body, request: token_is_valid(secret, request.path_params.get("token")),
     proof="The last part of the address is not this service's token for Jira",
     event_name=JIRA.event_name,

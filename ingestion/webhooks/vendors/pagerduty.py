@@ -35,7 +35,7 @@ PAGERDUTY = Vendor(
     source="pagerduty",
     title="PagerDuty",
     path="/webhooks/pagerduty",
-    secret_name="pagerduty_webhook_secret",
+    shared_key="pagerduty_webhook_secret",
     is_authentic=lambda secret, body, request: pagerduty_signature_is_valid(
         secret, body, request.headers.get("X-PagerDuty-Signature")
     ),

@@ -27,7 +27,7 @@ class Vendor:
     source: str
     title: str
     path: str
-    secret_name: SecretName
+    shared_key: SecretName
     # Secret, raw body, request -> whether the body is from who it says.
     is_authentic: Callable[[str, bytes, Request], bool]
     # What the sender must do about a delivery that is not authentic.
