@@ -26,7 +26,7 @@ from starlette.applications import Starlette
 from core.api_keys import create_key
 from core.database import database_url, embedded_server, make_engine, prepare_database
 from core.logging import configure_logging
-from core.secrets import secrets_for
+from core.secrets import SecretName, secrets_for
 from core.settings import Settings
 from ingestion.front_door import FrontDoor
 
@@ -108,6 +108,10 @@ class RunningDoor:
     pseudonym_key: str
     engine: Engine
     settings: Settings
+
+    def secret(self, name: SecretName) -> str:
+        """What the door shares with a vendor."""
+        return secrets_for(self.settings).get(name)
 
 
 @pytest.fixture
