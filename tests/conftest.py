@@ -155,10 +155,10 @@ def log_lines(server: Settings) -> Iterator[io.StringIO]:
 class serving:  # noqa: N801 - read as a sentence: with serving(app) as url
     """Run an ASGI application on a free loopback port for the length of a block; yields its address."""
 
-    def __init__(self, application: object) -> None:
+    def __init__(self, application: object, *, access_log: bool = False) -> None:
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
-        self._server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=False))  # type: ignore[arg-type]
+        self._server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=access_log))  # type: ignore[arg-type]
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
 
     def __enter__(self) -> str:
