@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import orjson
 from dlt.sources.helpers.requests import Client
@@ -25,6 +25,8 @@ FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 120
 TIMEOUT_SECONDS = 60
 TOO_MANY_REQUESTS = 429
+MOVED = frozenset({301, 302, 303, 307, 308})
+MOST_MOVES = 3
 
 Parameters = Mapping[str, Any]
 
@@ -73,16 +75,13 @@ class VendorClient:
     def get(self, path: str, parameters: Parameters | None = None) -> Answer:
         """One answer. `path` begins with a slash, or is a whole address that the same server gave."""
         address = path if path.startswith(("http://", "https://")) else self._base_url + path
-        if urlsplit(address)[:2] != urlsplit(self._base_url)[:2]:
-            # The token must never be sent to another server, whoever wrote its name into an answer.
-            raise VendorError(f"{self._vendor} named a page on another server: {urlsplit(address).netloc}")
         shown = urlsplit(address).path
-        try:
-            response = self._http.get(address, params=parameters)
-        except RequestException as error:
-            raise VendorError(
-                f"GET {shown}: no answer from {self._vendor} at {self._base_url} ({type(error).__name__})"
-            ) from error
+        response = self._ask(address, shown, parameters)
+        for _ in range(MOST_MOVES):
+            if response.status_code not in MOVED:
+                break
+            address = urljoin(address, response.headers.get("Location", ""))
+            response = self._ask(address, shown, None)
         if response.status_code != 200:
             self._refuse(shown, response)
         try:
@@ -90,6 +89,17 @@ class VendorClient:
         except orjson.JSONDecodeError as error:
             raise VendorError(f"GET {shown}: the answer is not JSON; it may have been cut short") from error
         return Answer(content, response.headers)
+
+    def _ask(self, address: str, shown: str, parameters: Parameters | None) -> Response:
+        if urlsplit(address)[:2] != urlsplit(self._base_url)[:2]:
+            # The token must never be sent to another server, whoever wrote its name into an answer.
+            raise VendorError(f"{self._vendor} named a page on another server: {urlsplit(address).netloc}")
+        try:
+            return self._http.get(address, params=parameters, allow_redirects=False)
+        except RequestException as error:
+            raise VendorError(
+                f"GET {shown}: no answer from {self._vendor} at {self._base_url} ({type(error).__name__})"
+            ) from error
 
     def _refuse(self, shown: str, response: Response) -> None:
         status = response.status_code

@@ -95,8 +95,8 @@ def _person(account: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """An account as what the pseudonym is made from, and whether a machine uses it."""
     if not account or not account.get("username"):
         return None
-    username = str(account["username"])
-    return {"login": username, "name": account.get("name"), "type": "Bot" if _BOT.search(username) else "User"}
+    kind = "Bot" if _BOT.search(str(account["username"])) else "User"
+    return {**_only(account, ("id", "username", "name")), "type": kind}
 
 
 def _is_telling(note: Mapping[str, Any]) -> bool:
