@@ -42,8 +42,8 @@ _REMEMBERED = (*_IDENTIFIERS, "login", "account_id", "uuid", "public_email", "co
 _MARKS = ("login", "accountId", "displayName", "emailAddress", "nickname", "account_id")
 _PERSON_TYPES = frozenset({"user", "user_reference", "app_user"})
 _ORGANISATION_TYPES = frozenset({"Organization", "team", "workspace"})
-# What may stay: whether somebody is a bot or active does not say who they are.
-_KEPT = ("type", "__typename", "accountType", "active", "bot")
+# What may stay: whether somebody is a bot, active or asks for changes (GitLab's reviewers) does not say who they are.
+_KEPT = ("type", "__typename", "accountType", "active", "bot", "state")
 # Keys whose value is a person even as a bare string or as `{"name": …}`.
 _PERSON_KEYS = frozenset(
     {
@@ -310,7 +310,8 @@ class _Forgetter:
         if isinstance(value, str):
             return self._string(value, key)
         if isinstance(value, dict):
-            forgotten = {name: self.value(item, name) for name, item in value.items()}
+            # Bitbucket's `{"branch": {"name": "ann/fix"}}`: such a name is somebody's choice, not a vocabulary's.
+            forgotten = {name: self.value(item, key if key == "branch" else name) for name, item in value.items()}
             whole = forgotten.get("full_name") or forgotten.get("path_with_namespace")
             if isinstance(whole, str) and isinstance(value.get("name"), str) and "/" in whole:
                 # Both names of a repository stay one.
