@@ -23,27 +23,24 @@ with pull_requests as (
     {% endif %}
 ),
 
-deliveries as (
-    select
-        delivered.pull_request_key,
-        delivered.landing_id,
-        delivered.received_at,
-        delivered.action,
-        delivered.updated_at,
-        delivered.merged_at,
-        delivered.closed_at,
-        delivered.lines_added,
-        delivered.lines_removed,
-        delivered.files_changed,
-        delivered.comments_count
-    from {{ ref('stg_github__pull_requests') }} as delivered
-    inner join pull_requests on delivered.pull_request_key = pull_requests.pull_request_key
+observations as (
+    {{ union_of_sources(pull_request_sources(), pull_request_observation_columns()) }}
 ),
 
-review_deliveries as (
-    select delivered.*
-    from {{ ref('stg_github__pull_request_reviews') }} as delivered
-    inner join pull_requests on delivered.pull_request_key = pull_requests.pull_request_key
+review_observations as (
+    {{ union_of_sources(review_sources(), review_observation_columns()) }}
+),
+
+observed as (
+    select observations.*
+    from observations
+    inner join pull_requests on observations.pull_request_key = pull_requests.pull_request_key
+),
+
+observed_reviews as (
+    select review_observations.*
+    from review_observations
+    inner join pull_requests on review_observations.pull_request_key = pull_requests.pull_request_key
 ),
 
 bots as (
@@ -69,26 +66,30 @@ opened as (
             received_at,
             action,
             updated_at,
+            is_fetched,
             landing_id,
+            observation_key,
             lines_added,
             lines_removed,
             files_changed,
             comments_count
-        from deliveries
+        from observed
         union all
         select
             pull_request_key,
             received_at,
             action,
             updated_at,
+            is_fetched,
             landing_id,
+            observation_key,
             lines_added,
             lines_removed,
             files_changed,
             comments_count
-        from review_deliveries
+        from observed_reviews
     ) as any_delivery
-    order by pull_request_key asc, (action = 'opened') desc, updated_at, landing_id asc
+    order by pull_request_key asc, (action = 'opened') desc, updated_at, {{ oldest_telling() }}
 ),
 
 merged as (
@@ -99,9 +100,9 @@ merged as (
         lines_removed,
         files_changed,
         comments_count
-    from deliveries
+    from observed
     where merged_at is not null
-    order by pull_request_key asc, (action = 'closed') desc, updated_at, landing_id asc
+    order by pull_request_key asc, (action = 'closed') desc, updated_at, {{ oldest_telling() }}
 ),
 
 -- A pull request may be closed, reopened and closed again.
@@ -114,9 +115,9 @@ closed as (
         lines_removed,
         files_changed,
         comments_count
-    from deliveries
+    from observed
     where closed_at is not null and merged_at is null
-    order by pull_request_key asc, closed_at asc, (action = 'closed') desc, updated_at, landing_id asc
+    order by pull_request_key asc, closed_at asc, (action = 'closed') desc, updated_at, {{ oldest_telling() }}
 ),
 
 -- An edited or dismissed review keeps what it was when it was submitted.
@@ -129,9 +130,9 @@ reviews as (
         coalesce(reviewed_sha, head_sha) as reviewed_sha,
         submitted_at,
         received_at
-    from review_deliveries
+    from observed_reviews
     where submitted_at is not null
-    order by pull_request_key asc, reviewer_hash asc, submitted_at asc, (action = 'submitted') desc, landing_id
+    order by pull_request_key asc, reviewer_hash asc, submitted_at asc, (action = 'submitted') desc, {{ oldest_telling() }}
 ),
 
 happened as (
@@ -214,7 +215,7 @@ final as (
             'pull_requests.repo_full_name', 'pull_requests.pr_number', 'happened.event_type',
             microseconds('happened.event_timestamp'), 'happened.reviewer_hash',
         ]) }} as event_id,
-        'github' as source,
+        pull_requests.source,
         pull_requests.delivery_stream_id,
         pull_requests.tech_stream_id,
         happened.received_at,
