@@ -18,10 +18,12 @@
     stg_push__deployments
     stg_github__deployment_statuses
     stg_github__workflow_runs
+    stg_jira__deployments
 {% endmacro %}
 
 {% macro incident_sources() %}
     stg_push__incidents
+    stg_jira__incidents
 {% endmacro %}
 
 {# What a delivery or a fetched state says of a pull request. #}
