@@ -18,6 +18,7 @@
     stg_push__deployments
     stg_github__deployment_statuses
     stg_github__workflow_runs
+    stg_jira__deployments
 {% endmacro %}
 
 {% macro incident_sources() %}
@@ -25,6 +26,7 @@
     stg_pagerduty__incidents
     stg_opsgenie__incidents
     stg_alertmanager__incidents
+    stg_jira__incidents
 {% endmacro %}
 
 {# What a delivery or a fetched state says of a pull request. #}

@@ -114,7 +114,8 @@ unknown_repositories as (
         from cicd_events
     ) as seen
     left join repositories on seen.full_name = repositories.full_name
-    where repositories.repo_id is null
+    -- What a ticket alone tells has no repository.
+    where repositories.repo_id is null and seen.full_name is not null
     group by seen.full_name
 ),
 
@@ -129,7 +130,7 @@ unknown_services as (
         null::uuid as delivery_stream_id,
         null::uuid as tech_stream_id
     from incident_events
-    where tech_stream_id is null
+    where tech_stream_id is null and service_name <> ''
     group by service_name
 ),
 
