@@ -13,12 +13,12 @@ from dagster_dlt.translator import DagsterDltTranslator, DltResourceTranslatorDa
 from dlt.extract import DltSource
 
 from core.privacy import Pseudonymiser
-from core.secrets import secrets_for
 from core.settings import Settings, get_settings
-from ingestion.load import load_git, load_jira
+from ingestion.load import load_git
 from ingestion.pipelines import LoadResult
 from ingestion.sources.git_history import Commit, git_history
 from ingestion.sources.jira import JiraSite, jira
+from ingestion.sources.jira import pull as jira_source
 from ingestion.sources.tables import RAW_TABLES
 
 Pull = Callable[[dg.AssetExecutionContext], list[LoadResult]]
@@ -88,13 +88,7 @@ def pull_jira(settings: Settings) -> Pull | None:
     """Pulls the issues that changed since the last time; None where no site is named."""
     if settings.jira_url is None:
         return None
-    base_url = settings.jira_url
-
-    def pull(_context: dg.AssetExecutionContext) -> list[LoadResult]:
-        site = JiraSite(base_url, settings.jira_email, secrets_for(settings).get("jira_api_token"))
-        return [load_jira(site, settings, jql=settings.jira_jql)]
-
-    return pull
+    return lambda _context: jira_source.pull_jira(settings)
 
 
 def pull_git(settings: Settings) -> Pull | None:
