@@ -34,9 +34,15 @@ def client_of(site: JiraSite, meter: Meter | None = None) -> JiraClient:
     return CloudClient(connection) if site.deployment == "cloud" else DataCenterClient(connection)
 
 
-def resource_of(raw: RawTable, batches_of: Iterator[Batch]) -> DltResource:
-    """A dlt resource that fills one raw table, merged on its key."""
-    return dlt.resource(batches_of, name=raw.name, primary_key=raw.key, columns=raw.hints, max_table_nesting=0)
+def resource_of(raw: RawTable, batches_of: Iterator[Batch], *, newest: str | None = None) -> DltResource:
+    """A dlt resource that fills one raw table, merged on its key.
+
+    `newest` names the column that decides where one fetch brings a key twice; dlt takes any of the two otherwise.
+    """
+    columns = raw.hints
+    if newest is not None:
+        columns = {**columns, newest: {**columns[newest], "dedup_sort": "desc"}}
+    return dlt.resource(batches_of, name=raw.name, primary_key=raw.key, columns=columns, max_table_nesting=0)
 
 
 @dlt.source(name="jira")
@@ -73,5 +79,5 @@ def jira(
         if back:
             yield JIRA_TOMBSTONES.arrow_table([(*issue, "present", clock.now()) for issue in back.items()])
 
-    resources = [resource_of(JIRA_ISSUES, batches(pages(), pseudonymiser))]
+    resources = [resource_of(JIRA_ISSUES, batches(pages(), pseudonymiser), newest="updated_at")]
     return [*resources, resource_of(JIRA_TOMBSTONES, tombstones())] if gone else resources

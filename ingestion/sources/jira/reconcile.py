@@ -79,7 +79,7 @@ def jira_reconciliation(
     """The issues to fetch (again), then the tombstones. Raises `JiraError` while reading."""
     comparison = _Comparison(client_of(site, meter), held, jql, with_changelog, doubt or Doubt())
     return [
-        resource_of(JIRA_ISSUES, batches(comparison.fetched(), pseudonymiser)),
+        resource_of(JIRA_ISSUES, batches(comparison.fetched(), pseudonymiser), newest="updated_at"),
         resource_of(JIRA_TOMBSTONES, comparison.tombstones()),
     ]
 

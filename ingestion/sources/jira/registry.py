@@ -87,17 +87,17 @@ def jira_registry(
             projects.extend(client.projects())
         return projects
 
-    tables: dict[RawTable, Callable[[], list[Row]]] = {
-        JIRA_FIELDS: lambda: [_field(each, pseudonymiser) for each in client.fields()],
-        JIRA_PROJECTS: lambda: [_project(each, pseudonymiser) for each in known_projects()],
-        JIRA_STATUSES: lambda: list(_statuses(client, known_projects(), seen, meter)),
-        JIRA_BOARDS: lambda: [board_row(each, pseudonymiser) for each in client.boards()],
-    }
+    tables: list[tuple[RawTable, Callable[[], list[Row]]]] = [
+        (JIRA_FIELDS, lambda: [_field(each, pseudonymiser) for each in client.fields()]),
+        (JIRA_PROJECTS, lambda: [_project(each, pseudonymiser) for each in known_projects()]),
+        (JIRA_STATUSES, lambda: list(_statuses(client, known_projects(), seen, meter))),
+        (JIRA_BOARDS, lambda: [board_row(each, pseudonymiser) for each in client.boards()]),
+    ]
 
     def rows_of(raw: RawTable, rows: Callable[[], list[Row]]) -> Iterator[Batch]:
         yield from seen.batch(raw, rows())
 
-    return [resource_of(raw, rows_of(raw, rows)) for raw, rows in tables.items()]
+    return [resource_of(raw, rows_of(raw, rows)) for raw, rows in tables]
 
 
 def board_row(board: dict[str, Any], pseudonymiser: Pseudonymiser) -> Row:

@@ -103,6 +103,8 @@ class JiraServer:
         deployment: Literal["cloud", "data_center"] = "cloud",
     ) -> None:
         self.time_zone = time_zone
+        # What the account is told its zone is called.
+        self.named_zone = time_zone
         self.deployment = deployment
         self.world = JiraWorld()
         self.faults: deque[Fault | None] = deque()
@@ -188,7 +190,7 @@ class JiraServer:
         return self.world.answer(path, parameters, keys) or error(404, "Not Found")
 
     def _myself(self, _parameters: dict[str, Any]) -> Answer:
-        zone = {} if self.time_zone is None else {"timeZone": self.time_zone}
+        zone = {} if self.named_zone is None else {"timeZone": self.named_zone}
         return ok({"accountId": "5b10ac8d82e05b22cc7d4ef5", "emailAddress": EMAIL, "active": True, **zone})
 
     def _search(self, parameters: dict[str, Any]) -> Answer:
