@@ -20,8 +20,8 @@ from ingestion import pipelines
 from ingestion.load.sender import Message, Sender, Unreachable
 from ingestion.pipelines import LoadResult
 from ingestion.sources.git_history import git_history, open_history
-from ingestion.sources.jira import JiraSite, jira
-from ingestion.sources.tables import JIRA_ISSUES
+from ingestion.sources.jira import JiraSite
+from ingestion.sources.jira.pull import pull_issues
 from ingestion.webhooks.signatures import sign
 
 __all__ = [
@@ -117,15 +117,7 @@ def load_jira(site: JiraSite, settings: Settings, *, jql: str = "", with_changel
 
     Raises what `pipelines.run` raises.
     """
-    configuration = f"{site.base_url.rstrip('/')} {jql} changelog={with_changelog}"
-    source = jira(
-        site,
-        _pseudonymiser(settings),
-        jql=jql,
-        updated_since=pipelines.fetched_until(settings, "jira", configuration, JIRA_ISSUES),
-        with_changelog=with_changelog,
-    )
-    return pipelines.run(source, settings, configuration=configuration)
+    return pull_issues(site, settings, jql=jql, with_changelog=with_changelog)
 
 
 def _push(event_name: str, file: Path, base_url: str, api_key: str, progress: Progress) -> Report:
