@@ -30,7 +30,7 @@ from ingestion.operations import Meter, on_record, read_cursor, write_cursor
 from ingestion.raw_tables import make_raw_tables
 from ingestion.sources.tables import RawTable
 
-_BLOCK_BYTES = 1 << 17
+_BLOCK_CHARACTERS = 1 << 17
 # What COPY's text format writes otherwise; a NUL cannot come, since the pseudonymiser replaces it.
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 NULL = "\\N"
@@ -41,9 +41,9 @@ def escaped(value: str) -> str:
     return value if value.isprintable() and "\\" not in value else value.translate(_ESCAPES)
 
 
-def line(values: Iterable[str | int | bool | None]) -> bytes:
+def line(values: Iterable[str | int | bool | None]) -> str:
     """One COPY line: None becomes null; times come as text that PostgreSQL reads."""
-    return ("\t".join(NULL if value is None else escaped(str(value)) for value in values) + "\n").encode()
+    return "\t".join(NULL if value is None else escaped(str(value)) for value in values) + "\n"
 
 
 class CopyLoad:
@@ -67,7 +67,7 @@ class CopyLoad:
         """Remember how far this scope is read, together with the rows."""
         write_cursor(self.connection, self._source, scope, self._configuration, cursor)
 
-    def stage(self, raw: RawTable, lines: Iterable[bytes]) -> None:
+    def stage(self, raw: RawTable, lines: Iterable[str]) -> None:
         """Stream lines (the table's columns in their order) into the staging table of this load."""
         columns = ", ".join(raw.columns)
         if raw.name not in self._fetched:
@@ -82,7 +82,7 @@ class CopyLoad:
         fetched = self.copy(staging(raw), raw.columns, lines)
         self._fetched[raw.name] = self._fetched.get(raw.name, 0) + fetched
 
-    def copy(self, table: str, columns: Iterable[str], lines: Iterable[bytes]) -> int:
+    def copy(self, table: str, columns: Iterable[str], lines: Iterable[str]) -> int:
         """Stream lines into any table of this transaction; returns how many."""
         count, waiting, size = 0, [], 0
         statement = f"copy {table} ({', '.join(columns)}) from stdin"
@@ -91,10 +91,10 @@ class CopyLoad:
                 count += 1
                 waiting.append(each)
                 size += len(each)
-                if size > _BLOCK_BYTES:
-                    stream.write(b"".join(waiting))
+                if size > _BLOCK_CHARACTERS:
+                    stream.write("".join(waiting))
                     waiting, size = [], 0
-            stream.write(b"".join(waiting))
+            stream.write("".join(waiting))
         return count
 
     def stream(self, query: str, parameters: tuple[Any, ...]) -> Iterator[tuple[str, ...]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ingestion.sources.git_history.commits import Commit, HistoryError, Refs, Tag
 from ingestion.sources.git_history.git import Git
-from ingestion.sources.git_history.log import COUNTED, OPTIONS, UNCOUNTED, calendar_second, fields_of, parse
+from ingestion.sources.git_history.log import COUNTED, OPTIONS, UNCOUNTED, calendar_second, parse
 
 # Behind so many commits with missing blobs the others are read without numbers: each costs a process.
 MOST_RESTARTS = 20
@@ -142,7 +142,7 @@ class ClonedHistory:
         """The commits that one `git log` tells, noted in `done`; returns whether git told everything."""
         boundary = self._boundary
         with self._git.running("log", *OPTIONS, *options, "--stdin", stdin=asked) as (output, ended_well):
-            for commit in parse(fields_of(output), ended_well, counted="--numstat" in options):
+            for commit in parse(output, ended_well, counted="--numstat" in options):
                 if done is not None:
                     done.add(commit.sha)
                 if commit.sha in boundary:

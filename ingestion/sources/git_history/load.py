@@ -151,7 +151,7 @@ class _Reading:
             self._load.merge(GIT_PULL_REQUESTS)
         return start + len(line)
 
-    def _lines(self, commits: Iterator[Commit], graph: CommitGraph) -> Iterator[bytes]:
+    def _lines(self, commits: Iterator[Commit], graph: CommitGraph) -> Iterator[str]:
         make, add = self._make.commit, graph.add
         for count, commit in enumerate(commits, start=1):
             add(commit)
@@ -159,14 +159,14 @@ class _Reading:
             if count % COMMITS_BETWEEN_WORDS == 0:
                 self._load.meter.say(f"{self._name}: {count:,} commits")
 
-    def _pull_lines(self, graph: CommitGraph, refs: Refs, but: frozenset[int] = frozenset()) -> Iterator[bytes]:
+    def _pull_lines(self, graph: CommitGraph, refs: Refs, but: frozenset[int] = frozenset()) -> Iterator[str]:
         pulls: Iterator[MergedPullRequest] = graph.pull_requests(refs.head)
         return (self._make.pull_request(pull) for pull in pulls if pull.number not in but)
 
     def _place(self, line: list[str], start: int) -> None:
         """Note the places on the branch, and write them into the staged commits."""
         self._execute("create temp table pg_temp.branch_line (sha varchar primary key, position bigint) on commit drop")
-        places = (b"%b\t%d\n" % (sha.encode(), position) for position, sha in enumerate(line, start))
+        places = (f"{sha}\t{position}\n" for position, sha in enumerate(line, start))
         self._load.copy("pg_temp.branch_line", ("sha", "position"), places)
         self._execute(
             """
@@ -197,7 +197,7 @@ class _Reading:
     def _forget(self, shas: Iterator[str]) -> None:
         """Take away commits that nothing reaches."""
         self._execute("create temp table pg_temp.unreachable (sha varchar) on commit drop")
-        if self._load.copy("pg_temp.unreachable", ("sha",), (f"{sha}\n".encode() for sha in shas)):
+        if self._load.copy("pg_temp.unreachable", ("sha",), (f"{sha}\n" for sha in shas)):
             self._execute(
                 "delete from raw_git.commits using pg_temp.unreachable"
                 " where repo_full_name = :name and commits.sha = unreachable.sha"

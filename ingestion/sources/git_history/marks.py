@@ -52,9 +52,9 @@ def mark_of(commit: Commit, known: Collection[int], *, are_merge_requests: bool 
         first = _first_line(commit.body)
         title = first if method == "merge" and not _GITLAB.match(first) else subject
         return Mark(int(match[1]), branch[1] if branch else None, title, method)
-    if match := _BITBUCKET_CLOUD.match(subject):
+    if subject.startswith("Merged in ") and (match := _BITBUCKET_CLOUD.match(subject)):
         return Mark(int(match[2]), match[1], _first_line(commit.body) or subject, method)
-    if match := _BITBUCKET_SERVER.match(subject):
+    if subject.startswith("Pull request #") and (match := _BITBUCKET_SERVER.match(subject)):
         branch = _BITBUCKET_SERVER_BRANCH.search(commit.body)
         return Mark(int(match[1]), branch[1] if branch else None, match[2], method)
     if method == "merge":

@@ -33,22 +33,23 @@ class RowMaker:
         # A few people write most commits.
         self._person = lru_cache(maxsize=_MOST_PEOPLE)(self._hashed)
 
-    def commit(self, commit: Commit) -> bytes:
+    def commit(self, commit: Commit) -> str:
         """One line of `raw_git.commits`, without its place on the branch, which is known when all commits are read.
 
         Written out, not by `line`: this is what happens for every commit.
         """
         parents = '["' + '","'.join(commit.parents) + '"]' if commit.parents else "[]"
+        written = instant(commit.authored_at) or NULL
+        made = written if commit.committed_at == commit.authored_at else instant(commit.committed_at) or NULL
         counted = commit.added is not None
         numbers = f"{commit.added}\t{commit.removed}\t{commit.files}" if counted else f"{NULL}\t{NULL}\t{NULL}"
         return (
             f"{self._repo_field}\t{commit.sha}\t{parents}\t"
             f"{self._person(commit.author) or NULL}\t{self._person(commit.committer) or NULL}\t"
-            f"{instant(commit.authored_at) or NULL}\t{instant(commit.committed_at) or NULL}\t"
-            f"{escaped(self.text(commit.subject))}\t{numbers}\t{NULL}\n"
-        ).encode()
+            f"{written}\t{made}\t{escaped(self.text(commit.subject))}\t{numbers}\t{NULL}\n"
+        )
 
-    def pull_request(self, pull: MergedPullRequest) -> bytes:
+    def pull_request(self, pull: MergedPullRequest) -> str:
         """One line of `raw_git.pull_requests`."""
         return line(
             (
@@ -67,7 +68,7 @@ class RowMaker:
             )
         )
 
-    def tag(self, tag: Tag) -> bytes:
+    def tag(self, tag: Tag) -> str:
         """One line of `raw_git.tags`."""
         return line((self._repo_full_name, self.text(tag.name), tag.sha, instant(tag.tagged_at), tag.is_annotated))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 from pathlib import Path
 
@@ -203,6 +204,7 @@ def test_git_is_ended_when_the_reader_stops_early(repository: Repository) -> Non
     reading.close()
 
 
-def test_fields_in_another_order_are_refused() -> None:
+@pytest.mark.parametrize("said", [b"fatal: something", b"fatal\0" + log.MARK, log.MARK + b"a sha\0and no more\0"])
+def test_what_is_no_log_is_refused(said: bytes) -> None:
     with pytest.raises(HistoryError, match="where a commit should begin"):
-        list(log.parse(iter([b"fatal: something"]), lambda: True, counted=True))
+        list(log.parse(io.BytesIO(said), lambda: True, counted=True))
