@@ -19,7 +19,7 @@ from core.settings import Settings
 from ingestion import pipelines
 from ingestion.load.sender import Message, Sender, Unreachable
 from ingestion.pipelines import LoadResult
-from ingestion.sources.git_history import git_history, open_history
+from ingestion.sources.git_history import load_git
 from ingestion.sources.jira import JiraSite
 from ingestion.sources.jira.pull import pull_issues
 from ingestion.webhooks.signatures import sign
@@ -98,18 +98,6 @@ def load_webhooks(
         for file, body in ((file, file.read_bytes()) for file in files)
     )
     return _send(messages, base_url, progress)
-
-
-def load_git(path: Path, repo_full_name: str, settings: Settings, branch: str | None = None) -> LoadResult:
-    """Load a clone's history, or a recorded one, as the history of a repository (`organisation/name`).
-
-    Raises `HistoryError`, and what `pipelines.run` raises.
-    """
-    organisation, _, name = repo_full_name.partition("/")
-    if not organisation or not name or "/" in name:
-        raise ValueError(f"{repo_full_name!r} is not of the form organisation/name")
-    source = git_history(open_history(path, branch), repo_full_name, _pseudonymiser(settings))
-    return pipelines.run(source, settings, configuration=repo_full_name)
 
 
 def load_jira(site: JiraSite, settings: Settings, *, jql: str = "", with_changelog: bool = True) -> LoadResult:
