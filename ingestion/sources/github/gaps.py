@@ -95,7 +95,7 @@ class _Look(Plan):
 
     def _since_last_look(self, kind: Kind, repository: Repository) -> Iterator[Step]:
         began, looked = clock.now(), self._looked(kind, repository)
-        for page in self._pages(kind, repository, since=looked - kind.overlap):
+        for page in self._look(kind, repository, looked):
             for row in page.rows:
                 self._expect(kind, repository, row, looked - ON_THE_WAY, began - ON_THE_WAY)
             cursor: Cursor | None = {"looked": began.isoformat()} if page.is_last else None

@@ -5,7 +5,9 @@ In: a connection. Out: cursors by scope, numbers of repositories.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, exists, select, table
+from typing import cast
+
+from sqlalchemy import Connection, Engine, delete, exists, select, table
 
 from core.tables import fetch_cursors, repositories
 from ingestion.operations import configuration_hash
@@ -15,22 +17,29 @@ from ingestion.sources.github.session import SOURCE
 
 
 def cursors(connection: Connection, configuration: str) -> dict[str, Cursor]:
-    """How far each scope was read; nothing of kinds whose table was emptied since, so that they are read again."""
-    emptied = tuple(
-        f"{kind.name}:"
-        for kind in KINDS
-        if not connection.execute(
-            select(exists().select_from(table(kind.table.name, schema=kind.table.dataset)))
-        ).scalar_one()
-    )
+    """How far each scope was read with this configuration."""
     found = connection.execute(
         select(fetch_cursors.c.scope, fetch_cursors.c.cursor).where(
             fetch_cursors.c.source == SOURCE,
             fetch_cursors.c.configuration_hash == configuration_hash(configuration),
         )
     )
-    read: dict[str, Cursor] = {str(scope): cursor for scope, cursor in found.tuples()}
-    return {scope: cursor for scope, cursor in read.items() if not scope.startswith(emptied)}
+    return {str(scope): cast(Cursor, cursor) for scope, cursor in found.all()}
+
+
+def forget_emptied(engine: Engine) -> None:
+    """Where a raw table was emptied, forget how far it was read, so that it is filled again."""
+    with engine.begin() as connection:
+        for kind in KINDS:
+            raw = table(kind.table.name, schema=kind.table.dataset)
+            if not connection.execute(select(exists().select_from(raw))).scalar_one():
+                connection.execute(
+                    delete(fetch_cursors).where(
+                        fetch_cursors.c.source == SOURCE,
+                        fetch_cursors.c.scope.startswith(f"{kind.name}:", autoescape=True),
+                        fetch_cursors.c.cursor["read"].as_integer() > 0,
+                    )
+                )
 
 
 def switched_off(connection: Connection) -> frozenset[str]:

@@ -17,7 +17,7 @@ from ingestion.operations import Deferred
 from ingestion.sources.github.access import Organisation
 from ingestion.sources.github.errors import CursorLostError, ForbiddenError, GithubError
 from ingestion.sources.github.payloads import Row
-from ingestion.sources.github.reading import KINDS, Kind, Page, changed, read_pages
+from ingestion.sources.github.reading import KINDS, LAG, Kind, Page, changed, read_pages
 from ingestion.sources.github.repositories import Repository
 from ingestion.sources.tables.shape import RawTable
 
@@ -70,7 +70,7 @@ class Plan:
 
     def _what_changed(self, kind: Kind, repositories: Sequence[Repository]) -> list[Repository]:
         looked = {
-            one.repository_id: datetime.fromisoformat(cursor["looked"]) - kind.overlap
+            one.repository_id: datetime.fromisoformat(cursor["looked"]) - LAG
             for one in repositories
             if "looked" in (cursor := self.cursors.get(scope(kind, one), {}))
         }
@@ -92,10 +92,14 @@ class Plan:
     def _changes(self, kind: Kind, repository: Repository) -> Iterator[Step]:
         began = clock.now()
         looked = datetime.fromisoformat(self.cursors[scope(kind, repository)]["looked"])
-        for page in self._pages(kind, repository, since=looked - kind.overlap):
+        cursor = self.cursors[scope(kind, repository)] | {"looked": began.isoformat()}
+        for page in self._look(kind, repository, looked):
             # Newest first: only the end of the reading reaches what was known before.
-            cursor = {"looked": began.isoformat()} if page.is_last else None
-            yield Step(kind.table, page.rows, scope(kind, repository), cursor)
+            yield Step(kind.table, page.rows, scope(kind, repository), cursor if page.is_last else None)
+
+    def _look(self, kind: Kind, repository: Repository, looked: datetime) -> Iterator[Page]:
+        with_older = not kind.is_sorted_by_change
+        return self._pages(kind, repository, since=looked - kind.overlap, with_older=with_older)
 
     def _past(self, kind: Kind, repository: Repository) -> Iterator[Step]:
         cursor = self.cursors.get(scope(kind, repository)) or self._beginning()
@@ -111,7 +115,7 @@ class Plan:
             self.organisation.client.meter.say(f"{repository.full_name}: {read:,} of {page.total:,} {kind.words}")
             after = {**cursor, "after": page.after, "read": read}
             # What changed meanwhile is read by the looks, from the instant on at which the backfill began.
-            done = {"looked": cursor["began"]}
+            done = {"looked": cursor["began"], "read": read}
             yield Step(kind.table, page.rows, scope(kind, repository), done if page.is_last else after)
 
     def _beginning(self) -> Cursor:

@@ -13,7 +13,7 @@ from core.settings import Settings
 from ingestion.pipelines import LoadResult
 from ingestion.sources.github.access import Organisation
 from ingestion.sources.github.gaps import Gaps, fill_gaps
-from ingestion.sources.github.known import cursors, switched_off
+from ingestion.sources.github.known import cursors, forget_emptied, switched_off
 from ingestion.sources.github.plan import Plan
 from ingestion.sources.github.session import Session, opened
 from ingestion.sources.github.sync import sync_repositories
@@ -29,6 +29,7 @@ def pull_github(settings: Settings) -> list[LoadResult]:
     there is neither an App nor a token.
     """
     with opened(settings) as session:
+        forget_emptied(session.engine)
         return session.each_organisation(lambda organisation: _pull(session, organisation))
 
 

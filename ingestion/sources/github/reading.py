@@ -23,6 +23,8 @@ from ingestion.sources.tables.github import GITHUB_DEPLOYMENTS, GITHUB_PULL_REQU
 from ingestion.sources.tables.shape import RawTable
 
 REMAINDERS_IN_A_QUERY = 10
+# Our clock and GitHub's differ, and its lists lag behind a little.
+LAG = timedelta(hours=1)
 Item = TypeVar("Item")
 
 
@@ -40,6 +42,8 @@ class Kind:
     make_row: Callable[[Node, Repository, Pseudonymiser], Row]
     # How much further back than the last look a look goes.
     overlap: timedelta
+    # GitHub can sort it by change; else by creation alone, and what is old may have changed too.
+    is_sorted_by_change: bool = False
 
     @property
     def name(self) -> str:
@@ -56,8 +60,8 @@ PULL_REQUESTS = Kind(
     parts=("reviews", "commits"),
     ordered_by=lambda node: instant(node["updated_at"]),
     make_row=payloads.pull_request_row,
-    # Our clock and GitHub's differ, and its lists lag behind a little.
-    overlap=timedelta(hours=1),
+    overlap=LAG,
+    is_sorted_by_change=True,
 )
 RELEASES = Kind(
     words="releases",
@@ -106,8 +110,11 @@ def read_pages(
     *,
     since: datetime,
     after: str | None = None,
+    with_older: bool = False,
 ) -> Iterator[Page]:
     """The pages of a kind, newest first, down to `since`; `after` is where an earlier reading stopped.
+
+    `with_older`: what is older and stands on the last page comes, too.
 
     Raises `GithubError` (and its kinds) and `Deferred`; every page that was yielded before stands on its own.
     """
@@ -115,11 +122,12 @@ def read_pages(
     while True:
         connection, size = _connection(client, kind, repository, after, size)
         nodes = [node for node in connection["nodes"] if node is not None]
-        wanted = [node for node in nodes if kind.ordered_by(node) >= since]
+        in_time = [node for node in nodes if kind.ordered_by(node) >= since]
+        wanted = nodes if with_older else in_time
         for part in kind.parts:
             _complete(client, part, wanted)
         information = connection["pageInfo"]
-        is_last = not information["hasNextPage"] or len(wanted) < len(nodes)
+        is_last = not information["hasNextPage"] or len(in_time) < len(nodes)
         yield Page(
             rows=[kind.make_row(node, repository, pseudonymiser) for node in wanted],
             total=connection["totalCount"],

@@ -60,7 +60,11 @@ class Session:
         """Do something for each organisation; raises `IncompleteError` at the end where some of it failed."""
         results: list[LoadResult] = []
         failures: list[str] = []
-        for organisation in self._organisations():
+        try:
+            organisations = self._organisations()
+        except GithubError as error:
+            raise IncompleteError([f"the App's installations: {error}"]) from error
+        for organisation in organisations:
             try:
                 results += work(organisation)
             except IncompleteError as error:
