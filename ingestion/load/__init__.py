@@ -16,7 +16,6 @@ from typing import Literal
 from core.privacy import Pseudonymiser
 from core.secrets import secrets_for
 from core.settings import Settings
-from ingestion import pipelines
 from ingestion.load.sender import Message, Sender, Unreachable
 from ingestion.pipelines import LoadResult
 from ingestion.sources.git_history import load_git

@@ -38,7 +38,7 @@ def state(rows: Query, name: str) -> list[Any]:
             f"""
             select to_jsonb(whole) - '_dlt_id' - '_dlt_load_id' - 'repo_full_name' from raw_git.{table} as whole
             where repo_full_name = :name order by {key}
-            """,  # noqa: S608
+            """,
             name=name,
         )
     ]
@@ -48,7 +48,7 @@ def forget(engine: Engine, name: str) -> None:
     """As if the repository had never been read."""
     with engine.begin() as connection:
         for table in ("commits", "pull_requests", "tags"):
-            connection.execute(text(f"delete from raw_git.{table} where repo_full_name = :name"), {"name": name})  # noqa: S608
+            connection.execute(text(f"delete from raw_git.{table} where repo_full_name = :name"), {"name": name})
         connection.execute(text("delete from ops.fetch_cursors where scope = :name"), {"name": name})
 
 

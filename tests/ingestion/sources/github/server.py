@@ -192,7 +192,7 @@ class GithubServer:
                 "remaining": self.remaining,
                 "resetAt": self._reset().strftime("%Y-%m-%dT%H:%M:%SZ"),
             },
-            "node": lambda _info, id: _found(nodes, id),  # noqa: A002 - GraphQL's own name
+            "node": lambda _info, id: _found(nodes, id),
             "nodes": lambda _info, ids: [_found(nodes, one) for one in ids],
         }
         result = execute(published_schema(), document, root_value=root, variable_values=variables)
