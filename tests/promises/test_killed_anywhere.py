@@ -67,6 +67,13 @@ def ends_as_one_quiet_run(engine: Engine, dataset: str, seed: int, work: Callabl
     kill_at_random(work, *arguments, times=TIMES, within_seconds=seconds, seed=seed, at_the_end=start_again)
     run_to_the_end(work, *arguments)
     assert state(engine, dataset) == quiet
+    assert "running" not in recorded(engine)
+
+
+def recorded(engine: Engine) -> set[str]:
+    """How the fetches on record have ended."""
+    with engine.connect() as connection:
+        return set(connection.execute(text("select status from ops.fetch_operations")).scalars())
 
 
 def test_a_pull_from_jira(raw_tables: Settings, engine: Engine, jira_site: JiraServer) -> None:
