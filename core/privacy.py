@@ -310,7 +310,8 @@ class _Forgetter:
         if isinstance(value, str):
             return self._string(value, key)
         if isinstance(value, dict):
-            forgotten = {name: self.value(item, name) for name, item in value.items()}
+            # Bitbucket's `{"branch": {"name": …}}` is text like GitHub's `ref`.
+            forgotten = {name: self.value(item, key if key == "branch" else name) for name, item in value.items()}
             whole = forgotten.get("full_name") or forgotten.get("path_with_namespace")
             if isinstance(whole, str) and isinstance(value.get("name"), str) and "/" in whole:
                 # Both names of a repository stay one.
