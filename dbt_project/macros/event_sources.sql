@@ -26,6 +26,9 @@
 
 {% macro incident_sources() %}
     stg_push__incidents
+    stg_pagerduty__incidents
+    stg_opsgenie__incidents
+    stg_alertmanager__incidents
 {% endmacro %}
 
 {# What a delivery or a fetched state says of a pull request. #}

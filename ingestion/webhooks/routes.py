@@ -28,9 +28,10 @@ log = get_logger(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def webhook_routes(inbox: Inbox, secrets: SecretsProvider, settings: Settings) -> list[Route]:
+def webhook_routes(
+    inbox: Inbox, secrets: SecretsProvider, pseudonymiser: Pseudonymiser, settings: Settings
+) -> list[Route]:
     """The sink's routes. A placeholder in place of a secret stops the start here, not the first delivery."""
-    pseudonymiser = Pseudonymiser(secrets.get("pseudonym_key"))
     return [
         Route(
             vendor.path,

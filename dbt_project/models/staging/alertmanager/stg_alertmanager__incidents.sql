@@ -69,7 +69,7 @@ alarms as (
 final as (
     select
         'monitoring' as source,
-        'landing:' || alarms.landing_id || '#' || alarms.position as observation_key,
+        {{ delivery_key('alarms.landing_id') }} || '#' || alarms.position as observation_key,
         alarms.landing_id,
         alarms.received_at,
         -- The same alert fires again and again; each time it starts at another instant.

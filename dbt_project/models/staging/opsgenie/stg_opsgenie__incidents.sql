@@ -53,7 +53,7 @@ parsed as (
 final as (
     select
         'monitoring' as source,
-        'landing:' || parsed.landing_id as observation_key,
+        {{ delivery_key('parsed.landing_id') }} as observation_key,
         parsed.landing_id,
         parsed.received_at,
         parsed.alert_id as incident_id,

@@ -76,7 +76,7 @@ numbered as (
 final as (
     select
         'monitoring' as source,
-        'landing:' || numbered.landing_id as observation_key,
+        {{ delivery_key('numbered.landing_id') }} as observation_key,
         numbered.landing_id,
         numbered.received_at,
         numbered.pagerduty_incident_id
