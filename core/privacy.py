@@ -90,6 +90,7 @@ _PROFILE = re.compile(
     r"(https?://(?:www\.)?(?:github\.com|gitlab\.com|bitbucket\.org)/)([A-Za-z0-9][\w.-]*\w)(?![\w/-])", re.IGNORECASE
 )
 _PICTURE = re.compile(r"https?://[^\s\"'()<>]*(?:avatar|gravatar)[^\s\"'()<>]*", re.IGNORECASE)
+_COMMIT_PAGE = re.compile(r"/commit/([0-9a-f]{40})$")
 _TRAILER = re.compile(
     r"^([ \t]*(?:Co-authored-by|Signed-off-by|Reviewed-by|Acked-by|Tested-by|Reported-by|Helped-by):)[ \t]*(.+)$",
     re.IGNORECASE | re.MULTILINE,
@@ -211,6 +212,10 @@ class _Cleaner:
         for name, item in value.items():
             rule, cleaned_name = self._rules[name]
             if rule == "dropped":
+                commit = _COMMIT_PAGE.search(item) if name == "commit_url" and isinstance(item, str) else None
+                if commit:
+                    # GitLab's deployments name their commit by the address of its page alone.
+                    kept["commit_sha"] = commit[1]
                 continue
             if type(item) is str:
                 if rule != "person":

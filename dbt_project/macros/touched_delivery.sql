@@ -93,7 +93,11 @@
     inner join {{ this }} as known
         on
             known.repo_full_name = pull_requests.repo_full_name
-            and (known.named_pr_number = pull_requests.pr_number or known.commit_sha = pull_requests.merge_commit_sha)
+            and (
+                known.named_pr_number = pull_requests.pr_number
+                or known.commit_sha = pull_requests.merge_commit_sha
+                or left(known.commit_sha, 12) = pull_requests.merge_commit_sha
+            )
     where pull_requests.revision > {{ applied_revision() }}
     union
     -- A ticket that was first heard of, or moved, after the deployment that names it.

@@ -104,7 +104,10 @@ by_commit as (
         pull_requests.pr_number
     from located
     inner join pull_requests
-        on located.repo_full_name = pull_requests.repo_full_name and located.located_sha = pull_requests.merge_commit_sha
+        on
+            located.repo_full_name = pull_requests.repo_full_name
+            -- Bitbucket's deliveries name the commit of a merge by twelve digits.
+            and pull_requests.merge_commit_sha in (located.located_sha, left(located.located_sha, 12))
     order by located.event_id, pull_requests.pr_number
 ),
 
@@ -151,12 +154,12 @@ final as (
         linked.landing_id
     from linked
     left join repositories on lower(repositories.full_name) = lower(linked.repo_full_name)
-    -- GitHub's own events come from the organisation, which is the stream (004 §5.3.5); pushed ones name a
+    -- A vendor's own events come from the organisation, which is the stream (004 §5.3.5); pushed ones name a
     -- repository, which must be registered (§5.4.3).
     left join tech_streams
         on
             repositories.repo_id is null
-            and linked.source = 'github'
+            and linked.source in ('github', 'gitlab', 'bitbucket')
             and lower(tech_streams.github_org) = lower(split_part(linked.repo_full_name, '/', 1))
     left join pull_requests
         on

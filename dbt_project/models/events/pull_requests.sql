@@ -152,7 +152,8 @@ merge_commits as (
         merge_commit_sha
     from observed
     where merged_at is not null
-    order by pull_request_key asc, updated_at desc, {{ newest_telling() }}
+    -- Bitbucket's deliveries shorten the commit.
+    order by pull_request_key asc, length(merge_commit_sha) desc nulls last, updated_at desc, {{ newest_telling() }}
 ),
 
 lives as (
@@ -263,8 +264,9 @@ placed as (
     select
         known.*,
         coalesce(known.first_commit_at, first_pushes.pushed_at) as work_began_at,
-        split_part(known.repo_full_name, '/', 1) as github_org,
-        split_part(known.repo_full_name, '/', 2) as github_repo,
+        -- GitLab's groups hold groups: everything above the repository is its organisation.
+        regexp_replace(known.repo_full_name, '/[^/]*$', '') as github_org,
+        substring(known.repo_full_name from '[^/]*$') as github_repo,
         repositories.repo_id,
         repositories.provider,
         coalesce(repositories.tech_stream_id, organisation.stream_id) as tech_stream_id,

@@ -82,7 +82,9 @@ class BitbucketServer(VendorServer):
                     return Reply(404, self.refusal(404))
                 return self._page(repo.parts.get((int(number), part), []), request, part)
             case ["commit", short]:
-                return Reply(200, {"type": "commit", "hash": short.ljust(40, "0")})
+                built = [each["target"]["commit"]["hash"] for each in repo.pipelines]
+                whole = next((sha for sha in built if sha.startswith(short)), short.ljust(40, "0"))
+                return Reply(200, {"type": "commit", "hash": whole})
             case ["pipelines"]:
                 newest_first = sorted(repo.pipelines, key=lambda each: str(each["created_on"]), reverse=True)
                 return self._page(newest_first, request, "pipelines")
