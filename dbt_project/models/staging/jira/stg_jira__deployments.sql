@@ -33,8 +33,8 @@ deployments as (
 lives as (
     select
         deployments.*,
-        outcome is distinct from 'failure' or has_arrived as went_live,
-        outcome = 'rolled_back' or (outcome = 'failure' and has_arrived) as was_taken_back
+        coalesce(outcome <> 'failure', true) or has_arrived as went_live,
+        coalesce(outcome = 'rolled_back' or (outcome = 'failure' and has_arrived), false) as was_taken_back
     from deployments
 ),
 

@@ -85,7 +85,16 @@ observed as (
     from delivered
     union all
     -- A fetch tells no time of receipt: the change that it saw stands for it.
-    select 'fetched:' || issue_id, null, observed_at, observed_at, false, issue_id, ticket_id, jira_project_key, fields
+    select
+        'fetched:' || issue_id,
+        null,
+        observed_at as received_at,
+        observed_at,
+        false,
+        issue_id,
+        ticket_id,
+        jira_project_key,
+        fields
     from fetched
 ),
 
