@@ -8,15 +8,19 @@
 #}
 {% macro pull_request_sources() %}
     stg_github__pull_requests
+    stg_github__fetched_pull_requests
 {% endmacro %}
 
 {% macro review_sources() %}
     stg_github__pull_request_reviews
+    stg_github__fetched_reviews
 {% endmacro %}
 
 {% macro cicd_sources() %}
     stg_push__deployments
+    stg_github__deployments
     stg_github__deployment_statuses
+    stg_github__fetched_deployments
     stg_github__workflow_runs
     stg_jira__deployments
 {% endmacro %}
@@ -27,11 +31,15 @@
 {% endmacro %}
 
 {# What a delivery or a fetched state says of a pull request. #}
-{% macro pull_request_observation_columns() %}
-        source, observation_key, landing_id, received_at, action, is_fetched, pull_request_key, repo_full_name,
-        default_branch, pr_number, title, body_ticket_keys, author_hash, author_is_bot, is_draft, branch_name,
-        head_sha, base_branch, label_names, opened_at, updated_at, ready_at, first_commit_at, merged_at, closed_at,
-        merge_commit_sha, lines_added, lines_removed, files_changed, comments_count, installation_id, revision
+{% macro pull_request_observation_columns(without=[]) %}
+    {%- set columns = [
+        'source', 'observation_key', 'landing_id', 'received_at', 'action', 'is_fetched', 'pull_request_key',
+        'repo_full_name', 'default_branch', 'pr_number', 'title', 'body_ticket_keys', 'author_hash', 'author_is_bot',
+        'is_draft', 'branch_name', 'head_sha', 'base_branch', 'label_names', 'opened_at', 'updated_at', 'ready_at',
+        'first_commit_at', 'merged_at', 'closed_at', 'merge_commit_sha', 'lines_added', 'lines_removed',
+        'files_changed', 'comments_count', 'installation_id', 'revision',
+    ] -%}
+    {{ columns | reject('in', without) | join(', ') }}
 {%- endmacro %}
 
 {# A review comes with its pull request. #}
@@ -74,6 +82,11 @@
 {# The observation key of a delivery. #}
 {% macro delivery_key(landing_id='deliveries.landing_id') -%}
     'landing:' || {{ landing_id }}
+{%- endmacro %}
+
+{# The observation key of what was fetched: of a pull request `fetched:org/repository#number`. #}
+{% macro fetched_key(repo_full_name, number) -%}
+    'fetched:' || {{ repo_full_name }} || '#' || {{ number }}
 {%- endmacro %}
 
 {# Of observations with one date: what was fetched holds everything that a delivery of that instant told. #}

@@ -11,6 +11,12 @@
     left join {{ this }} as known on known.pull_request_key = pulled.pull_request_key
     where known.git_load_id is distinct from pulled.load_id or {{ applied_revision() }} < 0
     union
+    select known.pull_request_key
+    from {{ ref('stg_github__pushes') }} as pushes
+    inner join {{ this }} as known
+        on known.repo_full_name = pushes.repo_full_name and known.branch_name = pushes.ref_name
+    where pushes.revision > {{ applied_revision() }}
+    union
     -- A ticket that was first heard of, or moved to another stream, after the pull request that names it.
     select known.pull_request_key
     from {{ ref('work_item_attributes') }} as tickets
@@ -31,6 +37,12 @@
     where
         (links.ticket_id is not null and (known.link_method is distinct from 'manual' or not known.candidate_ticket_ids @> array[upper(links.ticket_id)]))
         or (links.ticket_id is null and known.link_method = 'manual')
+{% endmacro %}
+
+{% macro touched_fetched_reviews(given=none) %}
+    select pull_request_key
+    from {{ ref('stg_github__fetched_pull_requests') }}
+    where revision > {{ applied_revision() }}
 {% endmacro %}
 
 {% macro touched_pull_request_events(given=none) %}
@@ -90,6 +102,18 @@
     cross join lateral unnest(tickets.ticket_id || tickets.former_ticket_ids) as named (ticket_id)
     inner join {{ this }} as known on known.named_ticket_id = named.ticket_id
     where tickets.revision > {{ applied_revision() }}
+    union
+    -- A tag that was first heard of, or moved, after the deployment of its version.
+    select known.pipeline_run_id
+    from {{ this }} as known
+    inner join ({{ tagged_commits() }}) as tags
+        on
+            known.repo_full_name = tags.repo_full_name
+            and tags.tag_name = any({{ tags_of_artefact('known.artefact_version') }})
+    where
+        known.artefact_version is not null
+        and (known.commit_sha is null or known.is_commit_from_tag)
+        and known.commit_sha is distinct from tags.commit_sha
     {{- taken_back_by_tickets(cicd_sources(), 'stg_jira__deployments', 'pipeline_run_id') }}
 {% endmacro %}
 

@@ -13,7 +13,9 @@
     ],
     meta={'touched': 'touched_cicd_events', 'touched_key': 'pipeline_run_id'},
     pre_hook="{{ begin_build(configuration_fingerprint(['repositories', 'tech_streams'])) }}",
-    post_hook="{{ end_build() }}",
+    post_hook="{{ end_build(indexes=[
+        '(repo_full_name) where artefact_version is not null and (commit_sha is null or is_commit_from_tag)'
+    ]) }}",
 ) }}
 
 with observations as (
@@ -54,17 +56,6 @@ facts as (
     order by event_id, event_timestamp, landing_id, observation_key
 ),
 
--- One commit is the merge of at most one pull request; a rebased stack may say otherwise.
-by_commit as (
-    select distinct on (facts.event_id)
-        facts.event_id,
-        pull_requests.pr_number
-    from facts
-    inner join pull_requests
-        on facts.repo_full_name = pull_requests.repo_full_name and facts.commit_sha = pull_requests.merge_commit_sha
-    order by facts.event_id, pull_requests.pr_number
-),
-
 -- A ticket that moved to another project answers to its former keys too.
 tickets as (
     select distinct on (named.ticket_id)
@@ -80,12 +71,49 @@ tickets as (
     order by named.ticket_id, (named.ticket_id = attributes.ticket_id) desc
 ),
 
-linked as (
+tags as (
+    {{- tagged_commits() }}
+),
+
+-- A deployment that names a version and no commit: the commit that the version's tag names.
+tagged as (
+    select distinct on (facts.event_id)
+        facts.event_id,
+        tags.commit_sha
+    from facts
+    cross join
+        lateral unnest({{ tags_of_artefact('facts.artefact_version') }}) with ordinality as named (tag_name, place)
+    inner join tags on facts.repo_full_name = tags.repo_full_name and named.tag_name = tags.tag_name
+    where facts.commit_sha is null and facts.artefact_version is not null
+    order by facts.event_id, named.place
+),
+
+located as (
     select
         facts.*,
-        coalesce(facts.named_pr_number, by_commit.pr_number) as linked_pr_number
+        coalesce(facts.commit_sha, tagged.commit_sha) as located_sha,
+        tagged.commit_sha is not null as is_commit_from_tag
     from facts
-    left join by_commit on facts.event_id = by_commit.event_id
+    left join tagged on facts.event_id = tagged.event_id
+),
+
+-- One commit is the merge of at most one pull request; a rebased stack may say otherwise.
+by_commit as (
+    select distinct on (located.event_id)
+        located.event_id,
+        pull_requests.pr_number
+    from located
+    inner join pull_requests
+        on located.repo_full_name = pull_requests.repo_full_name and located.located_sha = pull_requests.merge_commit_sha
+    order by located.event_id, pull_requests.pr_number
+),
+
+linked as (
+    select
+        located.*,
+        coalesce(located.named_pr_number, by_commit.pr_number) as linked_pr_number
+    from located
+    left join by_commit on located.event_id = by_commit.event_id
 ),
 
 final as (
@@ -107,7 +135,7 @@ final as (
         linked.environment,
         linked.status,
         linked.duration_seconds,
-        linked.commit_sha,
+        linked.located_sha as commit_sha,
         linked.linked_pr_number,
         coalesce(pull_requests.linked_ticket_id, tickets.ticket_id, linked.named_ticket_id) as linked_ticket_id,
         linked.trigger_type,
@@ -119,6 +147,7 @@ final as (
         linked.named_pr_number,
         linked.named_ticket_id,
         linked.first_commit_at,
+        linked.is_commit_from_tag,
         linked.landing_id
     from linked
     left join repositories on lower(repositories.full_name) = lower(linked.repo_full_name)

@@ -5,6 +5,7 @@
     indexes=[
         {'columns': ['pull_request_key'], 'unique': true},
         {'columns': ['repo_full_name', 'merge_commit_sha']},
+        {'columns': ['repo_full_name', 'branch_name']},
         {'columns': ['linked_ticket_id']},
         {'columns': ['candidate_ticket_ids'], 'type': 'gin'},
         {'columns': ['revision']},
@@ -27,6 +28,11 @@ with observations as (
 
 git_pull_requests as (
     select * from {{ ref('stg_git__pull_requests') }}
+),
+
+pushes as (
+    select * from {{ ref('stg_github__pushes') }}
+    where ref_kind = 'branch'
 ),
 
 attributes as (
@@ -154,6 +160,8 @@ lives as (
         pull_request_key,
         min(opened_at) as opened_at,
         min(updated_at) filter (where not is_draft) as first_seen_ready_at,
+        {{ first_of('ready_at', 'updated_at desc, ' ~ newest_telling()) }} as marked_ready_at,
+        {{ first_of('first_commit_at', 'updated_at desc, ' ~ newest_telling()) }} as first_commit_at,
         max(landing_id) as last_landing_id
     from observed
     group by pull_request_key
@@ -183,7 +191,11 @@ from_vendor as (
         newest_sizes.comments_count,
         lives.last_landing_id,
         lives.opened_at,
-        case when oldest.was_opened_as_draft then lives.first_seen_ready_at else lives.opened_at end as ready_at
+        lives.first_commit_at,
+        coalesce(
+            lives.marked_ready_at,
+            case when oldest.was_opened_as_draft then lives.first_seen_ready_at else lives.opened_at end
+        ) as ready_at
     from newest
     inner join lives on newest.pull_request_key = lives.pull_request_key
     inner join oldest on newest.pull_request_key = oldest.pull_request_key
@@ -219,7 +231,7 @@ known as (
             when from_vendor.pull_request_key is null then coalesce(from_git.first_commit_at, from_git.merged_at)
             else from_vendor.ready_at
         end as ready_at,
-        from_git.first_commit_at,
+        coalesce(from_vendor.first_commit_at, from_git.first_commit_at) as first_commit_at,
         coalesce(from_vendor.merged_at, from_git.merged_at) as merged_at,
         from_vendor.closed_at,
         coalesce(from_vendor.merge_commit_sha, from_git.merge_commit_sha) as merge_commit_sha,
@@ -233,9 +245,24 @@ known as (
     full outer join from_git on from_vendor.pull_request_key = from_git.pull_request_key
 ),
 
+-- The push that created the branch, the last time before the pull request: branches are named again.
+first_pushes as (
+    select
+        known.pull_request_key,
+        max(pushes.pushed_at) as pushed_at
+    from known
+    inner join pushes
+        on
+            known.repo_full_name = pushes.repo_full_name
+            and known.branch_name = pushes.ref_name
+            and known.opened_at >= pushes.pushed_at
+    group by known.pull_request_key
+),
+
 placed as (
     select
         known.*,
+        coalesce(known.first_commit_at, first_pushes.pushed_at) as work_began_at,
         split_part(known.repo_full_name, '/', 1) as github_org,
         split_part(known.repo_full_name, '/', 2) as github_repo,
         repositories.repo_id,
@@ -246,6 +273,7 @@ placed as (
             own_stream.ticket_pattern, organisation.ticket_pattern, '{{ default_ticket_pattern }}'
         ) as ticket_pattern
     from known
+    left join first_pushes on known.pull_request_key = first_pushes.pull_request_key
     left join repositories on lower(repositories.full_name) = lower(known.repo_full_name)
     left join tech_streams as own_stream on repositories.tech_stream_id = own_stream.stream_id
     left join tech_streams as organisation
@@ -362,7 +390,7 @@ final as (
             when linked.closed_at is not null then 'closed'
             else 'open'
         end as state,
-        linked.first_commit_at,
+        linked.work_began_at as first_commit_at,
         linked.opened_at,
         linked.ready_at,
         linked.merged_at,
