@@ -118,9 +118,9 @@
     where {{ applied_revision() }} < 0
     union
     select known.issue_id
-    from {{ source('raw_jira', 'tombstones') }} as tombstones
-    inner join {{ this }} as known on tombstones.id = known.issue_id
-    where known.is_deleted <> (tombstones.state = 'deleted')
+    from {{ ref('stg_jira__tombstones') }} as tombstones
+    inner join {{ this }} as known on tombstones.issue_id = known.issue_id
+    where tombstones.revision > {{ applied_revision() }}
 {% endmacro %}
 
 {# Pre-hook, after begin_build: rows that were read with another configuration, and need not come again, go. #}

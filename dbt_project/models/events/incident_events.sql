@@ -96,7 +96,7 @@ tickets as (
             as tech_stream_id
     from attributes
     cross join lateral unnest(attributes.ticket_id || attributes.former_ticket_ids) as named (ticket_id)
-    where named.ticket_id in (select arrived.incident_id from arrived where arrived.source = 'jira')
+    inner join arrived on named.ticket_id = arrived.incident_id and arrived.source = 'jira'
     order by named.ticket_id, (named.ticket_id = attributes.ticket_id) desc
 ),
 

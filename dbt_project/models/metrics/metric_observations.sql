@@ -136,7 +136,10 @@ measured as (
     select
         deployment_changes.deployed_at,
         array_remove(array[deployment_changes.delivery_stream_id], null),
-        coalesce(nullif(array_remove(array[deployment_changes.tech_stream_id], null), '{}'), deployable.tech_stream_ids),
+        case
+            when deployment_changes.tech_stream_id is not null then array[deployment_changes.tech_stream_id]
+            else deployable.tech_stream_ids
+        end,
         'lead_time',
         deployment_changes.lead_time_hrs
     from deployment_changes
@@ -147,9 +150,10 @@ measured as (
         coalesce(
             deployments_with_streams.delivery_stream_ids, array_remove(array[work_items.delivery_stream_id], null), '{}'
         ),
-        coalesce(
-            nullif(array_remove(array[incident_records.tech_stream_id], null), '{}'), work_items.tech_stream_ids, '{}'
-        ),
+        case
+            when incident_records.tech_stream_id is not null then array[incident_records.tech_stream_id]
+            else coalesce(work_items.tech_stream_ids, '{}')
+        end,
         'time_to_restore',
         incident_records.time_to_restore_min
     from incident_records

@@ -52,8 +52,8 @@ delivered as (
         webhooks.event_name = 'jira:issue_deleted' as is_deletion,
         webhooks.ticket_id,
         webhooks.jira_project_key,
-        -- The number survives a move to another project; one delivery without it stands for its key.
-        coalesce(deliveries.payload #>> '{issue,id}', webhooks.ticket_id) as issue_id,
+        -- The number survives a move to another project; a delivery without it stands under its key.
+        coalesce(webhooks.issue_id, webhooks.ticket_id) as issue_id,
         {{ json_object("(deliveries.payload #> '{issue,fields}')") }} as fields
     from webhooks
     inner join {{ source('landing', 'raw_events') }} as deliveries

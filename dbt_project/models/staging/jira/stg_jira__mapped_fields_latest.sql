@@ -17,8 +17,8 @@ with observations as (
 ),
 
 tombstones as (
-    select * from {{ source('raw_jira', 'tombstones') }}
-    where state = 'deleted'
+    select * from {{ ref('stg_jira__tombstones') }}
+    where state in ('deleted', 'present')
 ),
 
 revision as materialized (
@@ -51,8 +51,8 @@ final as (
         tickets.issue_id,
         tickets.ticket_id,
         tickets.jira_project_key,
-        -- A deletion is final unless Jira spoke of the ticket again, later by its own clock.
-        tickets.is_deletion or coalesce(tombstones.observed_at >= tickets.observed_at, false) as is_deleted,
+        -- A deletion, told or found, is final unless Jira spoke of the ticket again, or it was seen again.
+        coalesce(tombstones.state = 'deleted', tickets.is_deletion) as is_deleted,
         tickets.received_at,
         tickets.deployment_date,
         tickets.deployed_to_production_date,
@@ -65,7 +65,8 @@ final as (
         revision.revision
     from tickets
     cross join revision
-    left join tombstones on tickets.issue_id = tombstones.id
+    left join tombstones
+        on tickets.issue_id = tombstones.issue_id and tickets.observed_at <= tombstones.observed_at
 )
 
 select * from final
