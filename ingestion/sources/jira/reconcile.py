@@ -112,7 +112,8 @@ class _Comparison:
         listed |= self._verify(missing, held)
         wanted = [issue_id for issue_id, there in listed.items() if _is_news(there, held.get(issue_id))]
         fetched = 0
-        for page in self._client.issues(wanted, fields=ALL_FIELDS, with_changelog=self._with_changelog):
+        keys = [listed[issue_id].key for issue_id in wanted]
+        for page in self._client.issues(keys, fields=ALL_FIELDS, with_changelog=self._with_changelog):
             yield page
             fetched += len(page)
             self._say(f"{fetched:,} of {len(wanted):,} issues fetched that were missing or stale")

@@ -21,7 +21,6 @@ from ingestion.sources.jira.query import incremental_jql
 from tests.ingestion.sources.conftest import Query, failing_load
 from tests.ingestion.sources.jira_server import EMAIL, TOKEN, Fault, JiraServer, Request
 from tests.ingestion.sources.jira_shapes import PERSON, START, history, issue
-from tests.real_data import shared_data
 
 
 @pytest.fixture
@@ -62,22 +61,6 @@ def test_all_fields_are_asked_for_in_pages_that_follow_one_another(site: JiraSer
         "expand": "changelog",
     }
     assert len({request.parameters["nextPageToken"] for request in others}) == 2
-
-
-def test_the_requests_are_those_of_the_published_interface(site: JiraServer, raw_tables: Settings) -> None:
-    document = json.loads(shared_data("openapi/jira-cloud-v3.json").read_text())
-    with clock.stopped_at(START + timedelta(days=1)):
-        site.put(issue(1, changelog_length=3) | {"changelog": {"histories": [history(n) for n in range(3)]}})
-        load(site, raw_tables)
-    with clock.stopped_at(START + timedelta(days=2)):
-        load(site, raw_tables)
-    body = document["components"]["schemas"]["SearchAndReconcileRequestBean"]
-    for request in site.requests:
-        path = request.path.replace("/issue/10001/", "/issue/{issueIdOrKey}/")
-        operation = document["paths"][path][request.method.lower()]
-        known = set(body["properties"]) if request.method == "POST" else {p["name"] for p in operation["parameters"]}
-        assert set(request.parameters) <= known
-    assert {request.path.rpartition("/")[2] for request in site.requests} == {"jql", "changelog", "myself"}
 
 
 def test_too_many_requests_are_waited_out_as_long_as_jira_says(
