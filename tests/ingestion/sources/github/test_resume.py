@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,10 +30,16 @@ from tests.ingestion.sources.github.test_pull import everything
 
 ROOT = Path(__file__).resolve().parents[4]
 # Chunks of forty rows, so that there are several places to be killed between.
-PROGRAM = (
-    "import sys; from ingestion.sources import github; github.ROWS_IN_A_CHUNK = 40; "
-    "from ingestion.sources.github.__main__ import main; sys.exit(main(['pull']))"
-)
+PROGRAM = f"""
+import sys
+from datetime import datetime
+from core import clock
+from ingestion.sources import github
+from ingestion.sources.github.__main__ import main
+github.ROWS_IN_A_CHUNK = 40
+with clock.stopped_at(datetime.fromisoformat("{NOW.isoformat()}")):
+    sys.exit(main(["pull"]))
+"""
 
 
 @pytest.fixture
@@ -66,14 +75,13 @@ def test_what_was_put_off_goes_on_where_it_stopped(
     site.requests.clear()
     site.remaining = 503
     pull_github(app)
-    first, second = asked_after(site)
+    assert asked_after(site)[0] is None
     assert rows("select query, status from ops.fetch_operations where operation = 'pull' and query = 'acme' "
                 "and status = 'deferred'") == [("acme", "deferred")]  # fmt: skip
     site.requests.clear()
     site.remaining = 5_000
     with clock.stopped_at(NOW + timedelta(hours=1)):
         pull_github(app)
-    assert (first, second) not in [tuple(asked_after(site)[:2])]
     assert None not in asked_after(site)
     assert everything(rows) == quiet
 
@@ -128,22 +136,16 @@ def test_an_organisation_that_fails_stops_no_other(app: Settings, site: GithubSe
     assert rows("select distinct repo_full_name from raw_github.pull_requests") == [("beta/ledger",)]
 
 
-def failing_load_of_one(reason: str):  # type: ignore[no-untyped-def]
-    """The pull in the block fails for one organisation; what dlt leaves open then is closed here."""
-    import contextlib
-    import gc
-    import warnings
-
-    @contextlib.contextmanager
-    def block():  # type: ignore[no-untyped-def]
-        with pytest.raises(IncompleteError, match=reason) as failure:
-            yield
-        del failure
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
-
-    return block()
+@contextmanager
+def failing_load_of_one(reason: str) -> Iterator[None]:
+    """The pull in the block fails for one organisation."""
+    with pytest.raises(IncompleteError, match=reason) as failure:
+        yield
+    del failure
+    with warnings.catch_warnings():
+        # dlt 1.31 leaves a file open when it fails; better here than in a later test.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def test_a_thing_that_github_cannot_give_is_told_and_the_rest_is_stored(
@@ -182,8 +184,6 @@ def test_killed_at_random_and_run_again_it_ends_as_a_quiet_run_ends(
         "DPP_SECRETS_FOLDER": str(app.secrets_path),
         "DPP_GITHUB_API_URL": site.url,
         "DPP_GITHUB_APP_ID": APP_ID,
-        # The other process has a clock of its own, and the year of these tests may be long past.
-        "DPP_BACKFILL_DAYS": "100000",
     }
     choose = random.Random(20260105)
     killed = 0
