@@ -10,7 +10,7 @@ from core import clock
 from core.privacy import Pseudonymiser
 from core.settings import Settings, SettingsError
 from ingestion.sources.github import IncompleteError
-from ingestion.sources.github.pull import pull_github
+from ingestion.sources.github.pull import is_configured, pull_github
 from tests.ingestion.sources.conftest import Query
 from tests.ingestion.sources.github.conftest import ACME, ALICE, BOB, CAROL, NOW
 from tests.ingestion.sources.github.model import START, Deployment, Pull, Release, Repo, Review, at
@@ -117,6 +117,11 @@ def test_progress_is_on_record(app: Settings, rows: Query) -> None:
     assert all("deployments" in row[4] and row[5] and row[6] for row in recorded[1:])
 
 
+def test_progress_is_told_in_words(app: Settings, log_lines) -> None:  # type: ignore[no-untyped-def]
+    pull_github(app)
+    assert "acme/payments: 50 of 130 pull requests" in log_lines.getvalue()
+
+
 def test_a_pull_request_says_the_same_by_query_as_by_webhook(person: Settings, site: GithubServer, rows: Query) -> None:
     pull = Pull(
         7, 10, by=ALICE, title="PAY-7 It", body="fixes @bob-of-tests", branch="alice-of-tests/PAY-7", merged=200,
@@ -219,6 +224,7 @@ def test_the_repositories_of_a_person_carry_a_pseudonym(
 ) -> None:  # type: ignore[no-untyped-def]
     own = Repo(301, ALICE, "notes", pulls=[Pull(1, 5)])
     site.repositories.append(own)
+    assert is_configured(person)
     pull_github(person)
     [(name, described)] = rows("select repo_full_name, repository ->> 'full_name' from raw_github.pull_requests")
     by_webhook = Pseudonymiser("the pseudonym key of the tests").clean({"repository": own.rest})
@@ -241,6 +247,7 @@ def test_a_repository_that_an_admin_switched_off_is_not_read(app: Settings, rows
 
 
 def test_without_an_app_and_a_token_the_missing_secret_is_named(raw_tables: Settings) -> None:
+    assert not is_configured(raw_tables)
     with pytest.raises(SettingsError, match="github_token"):
         pull_github(raw_tables)
 

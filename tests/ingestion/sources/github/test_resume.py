@@ -128,6 +128,22 @@ def test_a_repository_that_fails_stops_no_other(app: Settings, site: GithubServe
     ]
 
 
+def test_github_that_is_down_is_not_asked_for_every_repository(app: Settings, site: GithubServer, rows: Query) -> None:
+    site.repositories = [Repo(number, ACME, f"service-{number}") for number in range(1, 9)]
+
+    def no_graphql() -> None:
+        if site.requests[-1].path == "/graphql":
+            site.faults.append(Fault(503))
+
+    site.before_answer = no_graphql
+    with pytest.raises(IncompleteError) as failure:
+        pull_github(app)
+    assert len(failure.value.failures) == 3
+    assert rows("select message from ops.fetch_operations where status = 'deferred'") == [
+        ("GitHub did not answer for 3 repositories in a row",)
+    ]
+
+
 def test_an_organisation_that_fails_stops_no_other(app: Settings, site: GithubServer, rows: Query) -> None:
     # The installations, the token of the first organisation; then its list is not allowed.
     site.faults.extend([None, None, Fault(403, {}, {"message": "Resource not accessible by integration"})])
