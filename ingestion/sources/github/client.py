@@ -20,7 +20,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from ingestion.operations import Meter
 from ingestion.sources.github import limits
 from ingestion.sources.github.authentication import Credential
-from ingestion.sources.github.errors import CursorLostError, GithubError, TooHeavyError
+from ingestion.sources.github.errors import CursorLostError, GithubError, TooHeavyError, UnavailableError
 
 MOST_ATTEMPTS = 6
 FIRST_DELAY_SECONDS = 0.5
@@ -139,7 +139,7 @@ class GithubClient:
         if (seconds := limits.seconds_to_wait(response, said)) is not None:
             self.meter.rate_limit_delays += 1
             # What GitHub says names the account whose token it is.
-            limited = GithubError(f"{method} {path}: {response.status_code}, GitHub's rate limit, again and again")
+            limited = UnavailableError(f"{method} {path}: {response.status_code}, GitHub's rate limit, again and again")
             raise _AgainError(limited, seconds)
         if resource == "graphql" and _is_too_heavy(response, answer):
             heavy = TooHeavyError(f"GraphQL: {response.status_code}, {said or 'no answer in time'}")
@@ -148,12 +148,13 @@ class GithubClient:
             raise _AgainError(heavy)
         if response.status_code >= 500 or answer is None:
             reason = said or ("the answer is not JSON; it may have been cut short" if response.ok else "an error")
-            raise _AgainError(GithubError(f"{method} {path}: {response.status_code}, {reason}"))
+            raise _AgainError(UnavailableError(f"{method} {path}: {response.status_code}, {reason}"))
         if resource == "graphql" and _is_of(answer, "INVALID_CURSOR_ARGUMENTS"):
             raise CursorLostError(f"GraphQL: {said}")
         if response.status_code >= 400:
             hint = _HINTS.get(response.status_code, "without a reason")
-            raise GithubError(f"{method} {path}: {response.status_code}, {'; '.join(filter(None, (said, hint)))}")
+            refused = UnavailableError if response.status_code == 401 else GithubError
+            raise refused(f"{method} {path}: {response.status_code}, {'; '.join(filter(None, (said, hint)))}")
         return response
 
     def _answered(self, method: str, url: str, may_shrink: bool, options: dict[str, Any]) -> Response:
@@ -167,7 +168,9 @@ class GithubClient:
             raise _AgainError(late) from error
         except requests.RequestException as error:
             raise _AgainError(
-                GithubError(f"{method} {urlsplit(url).path}: no answer from {self._api_url} ({type(error).__name__})")
+                UnavailableError(
+                    f"{method} {urlsplit(url).path}: no answer from {self._api_url} ({type(error).__name__})"
+                )
             ) from error
 
     def _next(self, response: Response) -> str | None:

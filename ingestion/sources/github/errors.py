@@ -14,6 +14,10 @@ class GithubError(Exception):
     """GitHub does not answer as it should; the message names the request, the status and what GitHub said."""
 
 
+class UnavailableError(GithubError):
+    """GitHub does not answer, or refuses the token: whatever is asked next would fail alike."""
+
+
 class TooHeavyError(GithubError):
     """GitHub did not get ready with this page in time; a smaller one may come through."""
 

@@ -15,13 +15,14 @@ from core import clock
 from core.privacy import Pseudonymiser
 from ingestion.operations import Deferred
 from ingestion.sources.github.access import Organisation
-from ingestion.sources.github.errors import CursorLostError, ForbiddenError, GithubError
+from ingestion.sources.github.errors import CursorLostError, ForbiddenError, GithubError, UnavailableError
 from ingestion.sources.github.payloads import Row
 from ingestion.sources.github.reading import KINDS, LAG, Kind, Page, changed, read_pages
 from ingestion.sources.github.repositories import Repository
 from ingestion.sources.tables.shape import RawTable
 
 Cursor = dict[str, Any]
+MOST_UNAVAILABLE_IN_A_ROW = 3
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Plan:
     left_out: frozenset[str] = frozenset()
     failures: list[tuple[str, GithubError]] = field(default_factory=list)
     deferred: Deferred | None = None
+    unavailable_in_a_row: int = 0
 
     def steps(self) -> Iterator[Step]:
         """All steps. Raises `GithubError` where the repositories cannot be listed; else fails one by one."""
@@ -88,6 +90,15 @@ class Plan:
                 return
             except GithubError as error:
                 self.failures.append((repository.full_name, error))
+                self._give_up_after(error)
+            else:
+                self.unavailable_in_a_row = 0
+
+    def _give_up_after(self, error: GithubError) -> None:
+        """Each further repository would cost minutes of attempts where GitHub is down or the token revoked."""
+        self.unavailable_in_a_row += isinstance(error, UnavailableError)
+        if self.unavailable_in_a_row >= MOST_UNAVAILABLE_IN_A_ROW:
+            raise Deferred(f"GitHub did not answer for {self.unavailable_in_a_row} repositories in a row")
 
     def _changes(self, kind: Kind, repository: Repository) -> Iterator[Step]:
         began = clock.now()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from core.settings import Settings
+from core.secrets import secrets_for
+from core.settings import Settings, SettingsError
 from ingestion.pipelines import LoadResult
 from ingestion.sources.github.access import Organisation
 from ingestion.sources.github.gaps import Gaps, fill_gaps
@@ -18,7 +19,7 @@ from ingestion.sources.github.plan import Plan
 from ingestion.sources.github.session import Session, opened
 from ingestion.sources.github.sync import sync_repositories
 
-__all__ = ["Gaps", "fill_gaps", "pull_github", "sync_repositories"]
+__all__ = ["Gaps", "fill_gaps", "is_configured", "pull_github", "sync_repositories"]
 
 
 def pull_github(settings: Settings) -> list[LoadResult]:
@@ -31,6 +32,16 @@ def pull_github(settings: Settings) -> list[LoadResult]:
     with opened(settings) as session:
         forget_emptied(session.engine)
         return session.each_organisation(lambda organisation: _pull(session, organisation))
+
+
+def is_configured(settings: Settings) -> bool:
+    """Whether there is an App or a token that could read anything."""
+    if settings.github_app_id:
+        return True
+    try:
+        return bool(secrets_for(settings).get("github_token"))
+    except SettingsError:
+        return False
 
 
 def _pull(session: Session, organisation: Organisation) -> list[LoadResult]:

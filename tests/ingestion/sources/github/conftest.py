@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core import clock
 from core.settings import Settings
 from ingestion.sources.github import client
 from tests.ingestion.sources.github.model import (
@@ -59,6 +60,13 @@ def site() -> Iterator[GithubServer]:
 @pytest.fixture(autouse=True)
 def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "FIRST_DELAY_SECONDS", 0.001)
+
+
+@pytest.fixture(autouse=True)
+def _stopped_clock() -> Iterator[None]:
+    """The day on which these tests are run matters to none of them."""
+    with clock.stopped_at(NOW):
+        yield
 
 
 @pytest.fixture

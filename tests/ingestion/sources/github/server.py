@@ -12,7 +12,7 @@ import json
 import re
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -96,6 +96,8 @@ class GithubServer:
         self.heaviest_page: int | None = None
         self.repositories_in_a_page = 100
         self.tokens: dict[str, tuple[int, Any]] = {}
+        # Called before each answer, such as to end the one who asks.
+        self.before_answer: Callable[[], None] = lambda: None
         handler = type("Handler", (_Handler,), {"site": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -272,6 +274,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = re.sub(r"^/api(/v3)?(?=/)", "", urlsplit(self.path).path)
         request = Request(self.command, path, parameters, token)
         self.site.requests.append(request)
+        self.site.before_answer()
         fault = self.site.faults.popleft() if self.site.faults else None
         if fault is not None and not fault.cut:
             self._send(fault.status, fault.headers, fault.body or {"message": "try again later"})

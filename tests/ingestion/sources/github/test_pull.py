@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 
 import pytest
@@ -11,7 +10,7 @@ from core import clock
 from core.privacy import Pseudonymiser
 from core.settings import Settings, SettingsError
 from ingestion.sources.github import IncompleteError
-from ingestion.sources.github.pull import pull_github
+from ingestion.sources.github.pull import is_configured, pull_github
 from tests.ingestion.sources.conftest import Query
 from tests.ingestion.sources.github.conftest import ACME, ALICE, BOB, CAROL, NOW
 from tests.ingestion.sources.github.model import START, Deployment, Pull, Release, Repo, Review, at
@@ -27,8 +26,7 @@ def everything(rows: Query) -> list[object]:
 
 
 def test_the_past_of_every_organisation_is_read(app: Settings, rows: Query) -> None:
-    with clock.stopped_at(NOW):
-        pull_github(app)
+    pull_github(app)
     assert rows("select repo_full_name, count(*) from raw_github.pull_requests group by 1 order by 1") == [
         ("acme/payments", 130),
         ("beta/ledger", 2),
@@ -51,8 +49,7 @@ def test_reviews_and_commits_beyond_the_first_page_are_read(app: Settings, rows:
 
 def test_nothing_older_than_the_backfill_is_read(app: Settings, site: GithubServer, rows: Query) -> None:
     site.repository("beta/ledger").pulls = [Pull(1, 0), Pull(2, 0, updated=3 * 24 * 60), Pull(3, 12 * 24 * 60)]
-    with clock.stopped_at(NOW):
-        pull_github(app.model_copy(update={"backfill_days": 13}))
+    pull_github(app.model_copy(update={"backfill_days": 13}))
     assert rows("select pr_number from raw_github.pull_requests where repo_full_name = 'beta/ledger' order by 1") == [
         (2,),
         (3,),
@@ -60,8 +57,7 @@ def test_nothing_older_than_the_backfill_is_read(app: Settings, site: GithubServ
 
 
 def test_a_second_pull_changes_nothing_and_asks_little(app: Settings, site: GithubServer, rows: Query) -> None:
-    with clock.stopped_at(NOW):
-        pull_github(app)
+    pull_github(app)
     before = rows("select _dlt_load_id, _dlt_id, fetched_at from raw_github.pull_requests order by 2")
     asked = len(site.requests)
     with clock.stopped_at(NOW + timedelta(hours=1)):
@@ -73,8 +69,7 @@ def test_a_second_pull_changes_nothing_and_asks_little(app: Settings, site: Gith
 
 
 def test_what_changed_since_is_read_again(app: Settings, site: GithubServer, rows: Query) -> None:
-    with clock.stopped_at(NOW):
-        pull_github(app)
+    pull_github(app)
     minutes = (NOW + timedelta(hours=2) - START).total_seconds() / 60
     ledger = site.repository("beta/ledger")
     ledger.pulls[0].merged = minutes
@@ -102,10 +97,9 @@ def test_a_raw_table_that_was_emptied_is_filled_again(app: Settings, rows: Query
 
 
 def test_a_longer_backfill_reads_the_past_anew(app: Settings, rows: Query) -> None:
-    with clock.stopped_at(NOW):
-        pull_github(app.model_copy(update={"backfill_days": 1}))
-        assert rows("select count(*) from raw_github.pull_requests") == [(0,)]
-        pull_github(app)
+    pull_github(app.model_copy(update={"backfill_days": 1}))
+    assert rows("select count(*) from raw_github.pull_requests") == [(0,)]
+    pull_github(app)
     assert rows("select count(*) from raw_github.pull_requests") == [(132,)]
 
 
@@ -113,7 +107,7 @@ def test_progress_is_on_record(app: Settings, rows: Query) -> None:
     pull_github(app)
     recorded = rows(
         "select operation, query, status, rows_fetched, progress, api_calls > 0, rate_limit_remaining > 4900 "
-        "from ops.fetch_operations order by started_at"
+        "from ops.fetch_operations order by operation, query"
     )
     assert recorded[0] == ("list", "installations", "success", 2, None, True, True)
     assert [row[:4] for row in recorded[1:]] == [
@@ -121,6 +115,11 @@ def test_progress_is_on_record(app: Settings, rows: Query) -> None:
         ("pull", "beta", "success", 2),
     ]
     assert all("deployments" in row[4] and row[5] and row[6] for row in recorded[1:])
+
+
+def test_progress_is_told_in_words(app: Settings, log_lines) -> None:  # type: ignore[no-untyped-def]
+    pull_github(app)
+    assert "acme/payments: 50 of 130 pull requests" in log_lines.getvalue()
 
 
 def test_a_pull_request_says_the_same_by_query_as_by_webhook(person: Settings, site: GithubServer, rows: Query) -> None:
@@ -213,8 +212,8 @@ def test_a_deployment_has_its_statuses_oldest_first_and_in_small_letters(
 
 def test_nobody_is_named_anywhere(app: Settings, rows: Query, log_lines) -> None:  # type: ignore[no-untyped-def]
     pull_github(app)
-    stored = json.dumps([everything(rows), [list(row) for row in rows("select to_jsonb(t) from ops.fetch_operations as t")]],
-                        default=str)  # fmt: skip
+    recorded = rows("select to_jsonb(t)::text from ops.fetch_operations as t")
+    stored = f"{everything(rows)} {recorded}"
     for name in (ALICE.login, BOB.login, CAROL.login, "installation-token"):
         assert name not in stored
         assert name not in log_lines.getvalue()
@@ -225,6 +224,7 @@ def test_the_repositories_of_a_person_carry_a_pseudonym(
 ) -> None:  # type: ignore[no-untyped-def]
     own = Repo(301, ALICE, "notes", pulls=[Pull(1, 5)])
     site.repositories.append(own)
+    assert is_configured(person)
     pull_github(person)
     [(name, described)] = rows("select repo_full_name, repository ->> 'full_name' from raw_github.pull_requests")
     by_webhook = Pseudonymiser("the pseudonym key of the tests").clean({"repository": own.rest})
@@ -247,6 +247,7 @@ def test_a_repository_that_an_admin_switched_off_is_not_read(app: Settings, rows
 
 
 def test_without_an_app_and_a_token_the_missing_secret_is_named(raw_tables: Settings) -> None:
+    assert not is_configured(raw_tables)
     with pytest.raises(SettingsError, match="github_token"):
         pull_github(raw_tables)
 
