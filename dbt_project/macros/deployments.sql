@@ -13,6 +13,56 @@
     lower(substring({{ value }} from '(?:^|[^0-9A-Za-z])([0-9A-Fa-f]{40})$'))
 {%- endmacro %}
 
+{#
+  Which commit each tag names, from the clones, the releases and the pushes of tags; a clone knows best. A draft's tag
+  need not exist yet.
+#}
+{% macro tagged_commits() %}
+    select distinct on (repo_full_name, tag_name)
+        repo_full_name,
+        tag_name,
+        commit_sha
+    from (
+        select
+            repo_full_name,
+            tag_name,
+            commit_sha,
+            1 as preference,
+            null::timestamptz as pushed_at
+        from {{ ref('stg_git__tags') }}
+        union all
+        select
+            repo_full_name,
+            tag_name,
+            commit_sha,
+            case when is_fetched then 2 else 4 end,
+            null
+        from {{ ref('stg_github__releases') }}
+        where not is_draft
+        union all
+        select
+            repo_full_name,
+            ref_name,
+            commit_sha,
+            3,
+            pushed_at
+        from {{ ref('stg_github__pushes') }}
+        where ref_kind = 'tag'
+    ) as told
+    where commit_sha is not null
+    order by repo_full_name, tag_name, preference, pushed_at desc nulls last, commit_sha
+{% endmacro %}
+
+{# The tags that an artefact may be called after, best first: `1.2` and `registry/pay:v1.2` are both v1.2. #}
+{% macro tags_of_artefact(value) -%}
+    array[
+        {{ value }},
+        substring({{ value }} from '[^:/]+$'),
+        'v' || substring({{ value }} from '[^:/]+$'),
+        substring({{ value }} from '[vV](\d[^:/]*)$')
+    ]
+{%- endmacro %}
+
 {# Elapsed hours between two instants. #}
 {% macro hours_between(started_at, ended_at) -%}
     trim_scale(round((extract(epoch from {{ ended_at }} - {{ started_at }}) / 3600)::numeric, 6))

@@ -1,19 +1,21 @@
 {# Which keys a build of the delivery path must look at again: the `meta.touched` queries of its models. #}
 
 {% macro touched_pull_requests(given=none) %}
-    select pull_request_key
-    from {{ ref('stg_github__pull_requests') }}
-    where revision > {{ applied_revision() }}
+    {{- observed_since_last_build(pull_request_sources(), 'pull_request_key') }}
     union
-    select pull_request_key
-    from {{ ref('stg_github__pull_request_reviews') }}
-    where revision > {{ applied_revision() }}
+    {{- observed_since_last_build(review_sources(), 'pull_request_key') }}
     union
     -- dlt writes no revision; a row that was merged again carries another load id.
     select pulled.pull_request_key
     from {{ ref('stg_git__pull_requests') }} as pulled
     left join {{ this }} as known on known.pull_request_key = pulled.pull_request_key
     where known.git_load_id is distinct from pulled.load_id or {{ applied_revision() }} < 0
+    union
+    select known.pull_request_key
+    from {{ ref('stg_github__pushes') }} as pushes
+    inner join {{ this }} as known
+        on known.repo_full_name = pushes.repo_full_name and known.branch_name = pushes.ref_name
+    where pushes.revision > {{ applied_revision() }}
     union
     -- A ticket that was first heard of, or moved to another stream, after the pull request that names it.
     select known.pull_request_key
@@ -35,6 +37,12 @@
     where
         (links.ticket_id is not null and (known.link_method is distinct from 'manual' or not known.candidate_ticket_ids @> array[upper(links.ticket_id)]))
         or (links.ticket_id is null and known.link_method = 'manual')
+{% endmacro %}
+
+{% macro touched_fetched_reviews(given=none) %}
+    select pull_request_key
+    from {{ ref('stg_github__fetched_pull_requests') }}
+    where revision > {{ applied_revision() }}
 {% endmacro %}
 
 {% macro touched_pull_request_events(given=none) %}
@@ -73,24 +81,41 @@
     (coalesce({{ contributor_count }}, 0) < {{ var('small_team_minimum') }})
 {%- endmacro %}
 
+{#
+  By run: all that was said of one is looked at together. Runs of several pipelines may share a number; that costs a
+  look at a few rows more.
+#}
 {% macro touched_cicd_events(given=none) %}
-    select known.event_id
-    from {{ this }} as known
-    where {{ applied_revision() }} < 0
+    {{- observed_since_last_build(cicd_sources(), 'pipeline_run_id') }}
     union
-    select known.event_id
+    select known.pipeline_run_id
     from {{ ref('pull_requests') }} as pull_requests
     inner join {{ this }} as known
         on
             known.repo_full_name = pull_requests.repo_full_name
             and (known.named_pr_number = pull_requests.pr_number or known.commit_sha = pull_requests.merge_commit_sha)
     where pull_requests.revision > {{ applied_revision() }}
+    union
+    -- A ticket that was first heard of, or moved, after the deployment that names it.
+    select known.pipeline_run_id
+    from {{ ref('work_item_attributes') }} as tickets
+    cross join lateral unnest(tickets.ticket_id || tickets.former_ticket_ids) as named (ticket_id)
+    inner join {{ this }} as known on known.named_ticket_id = named.ticket_id
+    where tickets.revision > {{ applied_revision() }}
+    union
+    -- A tag that was first heard of, or moved, after the deployment of its version.
+    select known.pipeline_run_id
+    from {{ this }} as known
+    inner join ({{ tagged_commits() }}) as tags
+        on
+            known.repo_full_name = tags.repo_full_name
+            and tags.tag_name = any({{ tags_of_artefact('known.artefact_version') }})
+    where
+        known.artefact_version is not null
+        and (known.commit_sha is null or known.is_commit_from_tag)
+        and known.commit_sha is distinct from tags.commit_sha
 {% endmacro %}
 
 {% macro touched_incident_events(given=none) %}
-    select incident_id
-    from {{ ref('stg_push__incidents') }}
-    where
-        landing_id > (select coalesce(max(landing_id), 0) from {{ this }})
-        or {{ applied_revision() }} < 0
+    {{- observed_since_last_build(incident_sources(), 'incident_id') }}
 {% endmacro %}

@@ -121,6 +121,18 @@ class PullRequest:
         content.update(additions=size, deletions=1, changed_files=2, comments=0, review_comments=1)
         return self._delivery("pull_request", action, moment, {"number": self.number, "pull_request": content})
 
+    def created_branch(self, moment: datetime) -> Delivery:
+        """The `push` delivery of its branch's creation."""
+        repository = {"full_name": self.repo, "default_branch": "main", "pushed_at": int(moment.timestamp())}
+        payload = {"ref": f"refs/heads/{self.branch}", "created": True, "deleted": False, "after": "head-1"}
+        return Delivery("github", "push", {**payload, "repository": repository}, moment)
+
+    def dismissed(self, review: Delivery, moment: datetime) -> Delivery:
+        """The delivery of a review's dismissal."""
+        told = {**review.payload["review"], "state": "dismissed"}
+        content = {**review.payload["pull_request"], "updated_at": stamp(moment)}
+        return self._delivery("pull_request_review", "dismissed", moment, {"review": told, "pull_request": content})
+
     def reviewed(
         self,
         reviewer: str,
@@ -158,6 +170,26 @@ def deployment(repo: str, commit: str | None, finished: datetime, **more: Any) -
         **more,
     }
     return Delivery("push", "deployment", payload, finished)
+
+
+def github_deployment(
+    repo: str, number: int, commit: str, created: datetime, state: str | None = None, moment: datetime | None = None
+) -> Delivery:
+    """GitHub's own deployment to production: its creation, or a later status of it."""
+    content = {
+        "id": number,
+        "sha": commit,
+        "ref": "main",
+        "task": "deploy",
+        "environment": "production",
+        "created_at": stamp(created),
+    }
+    repository = {"full_name": repo, "default_branch": "main"}
+    if state is None:
+        return Delivery("github", "deployment", {"repository": repository, "deployment": content}, created)
+    status = {"state": state, "environment": "production", "created_at": stamp(moment)}
+    payload = {"repository": repository, "deployment": content, "deployment_status": status}
+    return Delivery("github", "deployment_status", payload, moment or created)
 
 
 def incident(incident_id: str, event_type: str, moment: datetime, service: str = "pay", **more: Any) -> Delivery:

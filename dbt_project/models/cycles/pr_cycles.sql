@@ -47,6 +47,7 @@ reviews as (
         review_events.reviewer_hash,
         review_events.review_state,
         review_events.reviewed_sha,
+        coalesce(review_events.is_dismissed, false) as is_dismissed,
         -- A look at a draft is no answer to "please review".
         coalesce(review_events.event_timestamp >= ended.ready_at, false) as is_after_ready,
         ended.head_sha
@@ -62,7 +63,10 @@ review_facts as (
     select
         pull_request_key,
         min(submitted_at) filter (where is_after_ready) as first_review_at,
-        min(submitted_at) filter (where is_after_ready and review_state = 'approved') as approved_at,
+        -- A dismissed approval is none any more.
+        min(submitted_at) filter (
+            where is_after_ready and review_state = 'approved' and not is_dismissed
+        ) as approved_at,
         count(*)::integer as review_rounds,
         array_agg(distinct reviewer_hash) filter (where reviewer_hash is not null) as reviewer_hashes,
         count(distinct reviewer_hash)::integer as reviewer_count,

@@ -5,7 +5,6 @@
     indexes=[
         {'columns': ['event_id'], 'unique': true},
         {'columns': ['incident_id']},
-        {'columns': ['landing_id']},
         {'columns': ['tech_stream_id', 'event_timestamp']},
         {'columns': ['related_deploy_id']},
     ],
@@ -14,14 +13,16 @@
     post_hook="{{ end_build() }}",
 ) }}
 
-with pushed_incidents as (
+with observations as (
+    {{ union_of_sources(incident_sources(), incident_observation_columns()) }}
+),
+
+observed as (
     select *
-    from {{ ref('stg_push__incidents') }}
-    where
-        event_type in ('alarm_triggered', 'alarm_resolved', 'incident_opened', 'incident_resolved')
-        {%- if is_incremental() %}
-        and incident_id in ({{ touched_incident_events() }})
-        {%- endif %}
+    from observations
+    {% if is_incremental() %}
+    where incident_id in ({{ touched_incident_events() }})
+    {% endif %}
 ),
 
 repositories as (
@@ -32,11 +33,11 @@ revision as materialized (
     select {{ next_revision() }} as revision
 ),
 
--- Of doubled deliveries the first one counts.
+-- What is told twice counts once: as it was first said to be.
 arrived as (
     select distinct on (incident_id, event_type) *
-    from pushed_incidents
-    order by incident_id, event_type, landing_id
+    from observed
+    order by incident_id, event_type, occurred_at, landing_id, observation_key
 ),
 
 -- An alarm's end belongs to the alarm's start, an incident's to the incident's; else to what there is.
@@ -85,7 +86,7 @@ service_owners as (
 final as (
     select
         {{ event_id('incident', ['arrived.incident_id', 'arrived.event_type']) }} as event_id,
-        'monitoring' as source,
+        arrived.source,
         -- Nothing in an incident names a delivery stream; its deployment's changes do.
         null::uuid as delivery_stream_id,
         coalesce(named.tech_stream_id, service_owners.tech_stream_id) as tech_stream_id,
@@ -94,7 +95,7 @@ final as (
         arrived.event_type,
         arrived.incident_id,
         arrived.service_name,
-        case when arrived.severity in ('critical', 'high', 'medium', 'low') then arrived.severity end as severity,
+        arrived.severity,
         arrived.description,
         arrived.related_deploy_id,
         case when arrived.event_type in ('alarm_resolved', 'incident_resolved') then arrived.occurred_at end

@@ -23,27 +23,24 @@ with pull_requests as (
     {% endif %}
 ),
 
-deliveries as (
-    select
-        delivered.pull_request_key,
-        delivered.landing_id,
-        delivered.received_at,
-        delivered.action,
-        delivered.updated_at,
-        delivered.merged_at,
-        delivered.closed_at,
-        delivered.lines_added,
-        delivered.lines_removed,
-        delivered.files_changed,
-        delivered.comments_count
-    from {{ ref('stg_github__pull_requests') }} as delivered
-    inner join pull_requests on delivered.pull_request_key = pull_requests.pull_request_key
+observations as (
+    {{ union_of_sources(pull_request_sources(), pull_request_observation_columns()) }}
 ),
 
-review_deliveries as (
-    select delivered.*
-    from {{ ref('stg_github__pull_request_reviews') }} as delivered
-    inner join pull_requests on delivered.pull_request_key = pull_requests.pull_request_key
+review_observations as (
+    {{ union_of_sources(review_sources(), review_observation_columns()) }}
+),
+
+observed as (
+    select observations.*
+    from observations
+    inner join pull_requests on observations.pull_request_key = pull_requests.pull_request_key
+),
+
+observed_reviews as (
+    select review_observations.*
+    from review_observations
+    inner join pull_requests on review_observations.pull_request_key = pull_requests.pull_request_key
 ),
 
 bots as (
@@ -54,54 +51,42 @@ revision as materialized (
     select {{ next_revision() }} as revision
 ),
 
--- Any delivery tells when the pull request was opened; its own one tells it best.
+-- Any observation tells when the pull request was opened; the delivery of its opening tells it best.
 opened as (
     select distinct on (pull_request_key)
         pull_request_key,
-        received_at,
-        lines_added,
-        lines_removed,
-        files_changed,
-        comments_count
+        received_at
     from (
         select
             pull_request_key,
             received_at,
             action,
             updated_at,
+            is_fetched,
             landing_id,
-            lines_added,
-            lines_removed,
-            files_changed,
-            comments_count
-        from deliveries
+            observation_key
+        from observed
         union all
         select
             pull_request_key,
             received_at,
             action,
             updated_at,
+            is_fetched,
             landing_id,
-            lines_added,
-            lines_removed,
-            files_changed,
-            comments_count
-        from review_deliveries
-    ) as any_delivery
-    order by pull_request_key asc, (action = 'opened') desc, updated_at, landing_id asc
+            observation_key
+        from observed_reviews
+    ) as any_observation
+    order by pull_request_key asc, (action = 'opened') desc, updated_at, {{ oldest_telling() }}
 ),
 
 merged as (
     select distinct on (pull_request_key)
         pull_request_key,
-        received_at,
-        lines_added,
-        lines_removed,
-        files_changed,
-        comments_count
-    from deliveries
+        received_at
+    from observed
     where merged_at is not null
-    order by pull_request_key asc, (action = 'closed') desc, updated_at, landing_id asc
+    order by pull_request_key asc, (action = 'closed') desc, updated_at, {{ oldest_telling() }}
 ),
 
 -- A pull request may be closed, reopened and closed again.
@@ -109,17 +94,13 @@ closed as (
     select distinct on (pull_request_key, closed_at)
         pull_request_key,
         closed_at,
-        received_at,
-        lines_added,
-        lines_removed,
-        files_changed,
-        comments_count
-    from deliveries
+        received_at
+    from observed
     where closed_at is not null and merged_at is null
-    order by pull_request_key asc, closed_at asc, (action = 'closed') desc, updated_at, landing_id asc
+    order by pull_request_key asc, closed_at asc, (action = 'closed') desc, updated_at, {{ oldest_telling() }}
 ),
 
--- An edited or dismissed review keeps what it was when it was submitted.
+-- An edited or dismissed review keeps what it was when it was submitted; that it was dismissed stands beside it.
 reviews as (
     select distinct on (pull_request_key, reviewer_hash, submitted_at)
         pull_request_key,
@@ -128,10 +109,13 @@ reviews as (
         review_state,
         coalesce(reviewed_sha, head_sha) as reviewed_sha,
         submitted_at,
-        received_at
-    from review_deliveries
+        received_at,
+        bool_or(review_state = 'dismissed') over (
+            partition by pull_request_key, reviewer_hash, submitted_at
+        ) as is_dismissed
+    from observed_reviews
     where submitted_at is not null
-    order by pull_request_key asc, reviewer_hash asc, submitted_at asc, (action = 'submitted') desc, landing_id
+    order by pull_request_key asc, reviewer_hash asc, submitted_at asc, (action = 'submitted') desc, {{ oldest_telling() }}
 ),
 
 happened as (
@@ -143,14 +127,11 @@ happened as (
             opened.received_at, {{ load_time('pull_requests.git_load_id') }}, pull_requests.opened_at
         ) as received_at,
         opened.pull_request_key is null as is_inferred,
-        coalesce(opened.lines_added, pull_requests.lines_added) as lines_added,
-        coalesce(opened.lines_removed, pull_requests.lines_removed) as lines_removed,
-        coalesce(opened.files_changed, pull_requests.files_changed) as files_changed,
-        opened.comments_count,
         null::text as reviewer_hash,
         false as reviewer_is_bot,
         null::text as review_state,
-        null::text as reviewed_sha
+        null::text as reviewed_sha,
+        null::boolean as is_dismissed
     from pull_requests
     left join opened on pull_requests.pull_request_key = opened.pull_request_key
     union all
@@ -160,12 +141,9 @@ happened as (
         pull_requests.merged_at,
         coalesce(merged.received_at, {{ load_time('pull_requests.git_load_id') }}, pull_requests.merged_at),
         merged.pull_request_key is null,
-        coalesce(merged.lines_added, pull_requests.lines_added),
-        coalesce(merged.lines_removed, pull_requests.lines_removed),
-        coalesce(merged.files_changed, pull_requests.files_changed),
-        merged.comments_count,
         null,
         false,
+        null,
         null,
         null
     from pull_requests
@@ -178,12 +156,9 @@ happened as (
         closed_at,
         received_at,
         false,
-        lines_added,
-        lines_removed,
-        files_changed,
-        comments_count,
         null,
         false,
+        null,
         null,
         null
     from closed
@@ -195,14 +170,11 @@ happened as (
         reviews.submitted_at,
         reviews.received_at,
         false,
-        null,
-        null,
-        null,
-        null,
         reviews.reviewer_hash,
         reviews.reviewer_is_bot,
         reviews.review_state,
-        reviews.reviewed_sha
+        reviews.reviewed_sha,
+        reviews.is_dismissed
     from reviews
     cross join lateral unnest(array['review_submitted', reviews.review_state]) as decided (event_type)
     where decided.event_type in ('review_submitted', 'approved', 'changes_requested')
@@ -214,7 +186,7 @@ final as (
             'pull_requests.repo_full_name', 'pull_requests.pr_number', 'happened.event_type',
             microseconds('happened.event_timestamp'), 'happened.reviewer_hash',
         ]) }} as event_id,
-        'github' as source,
+        pull_requests.source,
         pull_requests.delivery_stream_id,
         pull_requests.tech_stream_id,
         happened.received_at,
@@ -228,17 +200,18 @@ final as (
         pull_requests.branch_name,
         pull_requests.linked_ticket_id,
         pull_requests.base_branch,
-        happened.lines_added,
-        happened.lines_removed,
-        happened.files_changed,
+        case when happened.event_type in ('opened', 'merged', 'closed') then pull_requests.lines_added end as lines_added,
+        case when happened.event_type in ('opened', 'merged', 'closed') then pull_requests.lines_removed end as lines_removed,
+        case when happened.event_type in ('opened', 'merged', 'closed') then pull_requests.files_changed end as files_changed,
         happened.reviewer_hash,
         happened.review_state,
-        happened.comments_count,
+        case when happened.event_type in ('opened', 'merged', 'closed') then pull_requests.comments_count end as comments_count,
         pull_requests.pull_request_key,
         pull_requests.repo_full_name,
         pull_requests.is_bot as author_is_bot,
         happened.reviewer_is_bot or bots.person_hash is not null as reviewer_is_bot,
         happened.reviewed_sha,
+        happened.is_dismissed,
         happened.is_inferred,
         revision.revision
     from happened

@@ -5,6 +5,7 @@
     indexes=[
         {'columns': ['pull_request_key'], 'unique': true},
         {'columns': ['repo_full_name', 'merge_commit_sha']},
+        {'columns': ['repo_full_name', 'branch_name']},
         {'columns': ['linked_ticket_id']},
         {'columns': ['candidate_ticket_ids'], 'type': 'gin'},
         {'columns': ['revision']},
@@ -18,23 +19,20 @@
 
 -- 004 §5.3.4; a technology stream may have a pattern of its own.
 {%- set default_ticket_pattern = '^(?:feature|bugfix|hotfix|chore|spike)?/?([A-Z][A-Z0-9]+-\d+)' %}
-{%- set delivery_columns %}
-        landing_id, received_at, action, pull_request_key, repo_full_name, default_branch, pr_number, title,
-        body_ticket_keys, author_hash, author_is_bot, is_draft, branch_name, head_sha, base_branch, label_names,
-        opened_at, updated_at, merged_at, closed_at, merge_commit_sha, lines_added, lines_removed, files_changed,
-        comments_count
-{%- endset %}
 
-with webhook_deliveries as (
-    select {{ delivery_columns }}
-    from {{ ref('stg_github__pull_requests') }}
+with observations as (
+    {{ union_of_sources(pull_request_sources(), pull_request_observation_columns()) }}
     union all
-    select {{ delivery_columns }}
-    from {{ ref('stg_github__pull_request_reviews') }}
+    {{ union_of_sources(review_sources(), pull_request_observation_columns()) }}
 ),
 
 git_pull_requests as (
     select * from {{ ref('stg_git__pull_requests') }}
+),
+
+pushes as (
+    select * from {{ ref('stg_github__pushes') }}
+    where ref_kind = 'branch'
 ),
 
 attributes as (
@@ -97,28 +95,28 @@ touched as materialized (
     {% if is_incremental() %}
     {{ touched_pull_requests() }}
     {% else %}
-    select pull_request_key from webhook_deliveries
+    select pull_request_key from observations
     union
     select pull_request_key from git_pull_requests
     {% endif %}
 ),
 
-deliveries as materialized (
-    select webhook_deliveries.*
-    from webhook_deliveries
-    inner join touched on webhook_deliveries.pull_request_key = touched.pull_request_key
+observed as materialized (
+    select observations.*
+    from observations
+    inner join touched on observations.pull_request_key = touched.pull_request_key
 ),
 
 -- By the vendor's clock, not by arrival: a late delivery does not undo a newer one.
 newest as (
     select distinct on (pull_request_key) *
-    from deliveries
+    from observed
     order by
         pull_request_key asc,
         updated_at desc,
         (merged_at is not null) desc,
         (closed_at is not null) desc,
-        landing_id desc
+        {{ newest_telling() }}
 ),
 
 oldest as (
@@ -129,8 +127,8 @@ oldest as (
             when 'converted_to_draft' then false
             else is_draft
         end as was_opened_as_draft
-    from deliveries
-    order by pull_request_key asc, updated_at asc, (action = 'opened') desc, landing_id
+    from observed
+    order by pull_request_key asc, updated_at asc, (action = 'opened') desc, {{ oldest_telling() }}
 ),
 
 -- Deliveries of reviews carry no sizes.
@@ -141,9 +139,9 @@ newest_sizes as (
         lines_removed,
         files_changed,
         comments_count
-    from deliveries
+    from observed
     where lines_added is not null
-    order by pull_request_key asc, updated_at desc, landing_id desc
+    order by pull_request_key asc, updated_at desc, {{ newest_telling() }}
 ),
 
 -- A merge is never undone, so one delivery that tells of it is enough.
@@ -152,9 +150,9 @@ merge_commits as (
         pull_request_key,
         merged_at,
         merge_commit_sha
-    from deliveries
+    from observed
     where merged_at is not null
-    order by pull_request_key asc, updated_at desc, landing_id desc
+    order by pull_request_key asc, updated_at desc, {{ newest_telling() }}
 ),
 
 lives as (
@@ -162,14 +160,17 @@ lives as (
         pull_request_key,
         min(opened_at) as opened_at,
         min(updated_at) filter (where not is_draft) as first_seen_ready_at,
+        {{ first_of('ready_at', 'updated_at desc, ' ~ newest_telling()) }} as marked_ready_at,
+        {{ first_of('first_commit_at', 'updated_at desc, ' ~ newest_telling()) }} as first_commit_at,
         max(landing_id) as last_landing_id
-    from deliveries
+    from observed
     group by pull_request_key
 ),
 
-from_webhooks as (
+from_vendor as (
     select
         newest.pull_request_key,
+        newest.source,
         newest.repo_full_name,
         newest.pr_number,
         newest.default_branch,
@@ -190,7 +191,11 @@ from_webhooks as (
         newest_sizes.comments_count,
         lives.last_landing_id,
         lives.opened_at,
-        case when oldest.was_opened_as_draft then lives.first_seen_ready_at else lives.opened_at end as ready_at
+        lives.first_commit_at,
+        coalesce(
+            lives.marked_ready_at,
+            case when oldest.was_opened_as_draft then lives.first_seen_ready_at else lives.opened_at end
+        ) as ready_at
     from newest
     inner join lives on newest.pull_request_key = lives.pull_request_key
     inner join oldest on newest.pull_request_key = oldest.pull_request_key
@@ -204,53 +209,71 @@ from_git as (
     inner join touched on git_pull_requests.pull_request_key = touched.pull_request_key
 ),
 
--- A webhook knows more; the history fills what it does not know and pull requests of which none came.
+-- The vendor knows more; the history fills what it did not tell and pull requests of which it told nothing.
 known as (
     select
-        coalesce(from_webhooks.pull_request_key, from_git.pull_request_key) as pull_request_key,
-        coalesce(from_webhooks.repo_full_name, from_git.repo_full_name) as repo_full_name,
-        coalesce(from_webhooks.pr_number, from_git.pr_number) as pr_number,
-        from_webhooks.pull_request_key is null as is_from_git_only,
-        from_webhooks.default_branch,
-        coalesce(from_webhooks.title, from_git.title) as title,
-        coalesce(from_webhooks.body_ticket_keys, '{}') as body_ticket_keys,
-        coalesce(from_webhooks.author_hash, from_git.author_hash) as author_hash,
-        coalesce(from_webhooks.author_is_bot, false) as author_is_bot,
-        coalesce(from_webhooks.branch_name, from_git.branch_name) as branch_name,
-        from_webhooks.base_branch,
-        from_webhooks.head_sha,
-        coalesce(from_webhooks.label_names, '{}') as label_names,
-        coalesce(from_webhooks.opened_at, from_git.first_commit_at, from_git.merged_at) as opened_at,
+        coalesce(from_vendor.pull_request_key, from_git.pull_request_key) as pull_request_key,
+        coalesce(from_vendor.repo_full_name, from_git.repo_full_name) as repo_full_name,
+        coalesce(from_vendor.pr_number, from_git.pr_number) as pr_number,
+        from_vendor.source,
+        from_vendor.pull_request_key is null as is_from_git_only,
+        from_vendor.default_branch,
+        coalesce(from_vendor.title, from_git.title) as title,
+        coalesce(from_vendor.body_ticket_keys, '{}') as body_ticket_keys,
+        coalesce(from_vendor.author_hash, from_git.author_hash) as author_hash,
+        coalesce(from_vendor.author_is_bot, false) as author_is_bot,
+        coalesce(from_vendor.branch_name, from_git.branch_name) as branch_name,
+        from_vendor.base_branch,
+        from_vendor.head_sha,
+        coalesce(from_vendor.label_names, '{}') as label_names,
+        coalesce(from_vendor.opened_at, from_git.first_commit_at, from_git.merged_at) as opened_at,
         case
-            when from_webhooks.pull_request_key is null then coalesce(from_git.first_commit_at, from_git.merged_at)
-            else from_webhooks.ready_at
+            when from_vendor.pull_request_key is null then coalesce(from_git.first_commit_at, from_git.merged_at)
+            else from_vendor.ready_at
         end as ready_at,
-        from_git.first_commit_at,
-        coalesce(from_webhooks.merged_at, from_git.merged_at) as merged_at,
-        from_webhooks.closed_at,
-        coalesce(from_webhooks.merge_commit_sha, from_git.merge_commit_sha) as merge_commit_sha,
-        coalesce(from_webhooks.lines_added, from_git.lines_added) as lines_added,
-        coalesce(from_webhooks.lines_removed, from_git.lines_removed) as lines_removed,
-        coalesce(from_webhooks.files_changed, from_git.files_changed) as files_changed,
-        from_webhooks.comments_count,
-        from_webhooks.last_landing_id,
+        coalesce(from_vendor.first_commit_at, from_git.first_commit_at) as first_commit_at,
+        coalesce(from_vendor.merged_at, from_git.merged_at) as merged_at,
+        from_vendor.closed_at,
+        coalesce(from_vendor.merge_commit_sha, from_git.merge_commit_sha) as merge_commit_sha,
+        coalesce(from_vendor.lines_added, from_git.lines_added) as lines_added,
+        coalesce(from_vendor.lines_removed, from_git.lines_removed) as lines_removed,
+        coalesce(from_vendor.files_changed, from_git.files_changed) as files_changed,
+        from_vendor.comments_count,
+        from_vendor.last_landing_id,
         from_git.load_id as git_load_id
-    from from_webhooks
-    full outer join from_git on from_webhooks.pull_request_key = from_git.pull_request_key
+    from from_vendor
+    full outer join from_git on from_vendor.pull_request_key = from_git.pull_request_key
+),
+
+-- The push that created the branch, the last time before the pull request: branches are named again.
+first_pushes as (
+    select
+        known.pull_request_key,
+        max(pushes.pushed_at) as pushed_at
+    from known
+    inner join pushes
+        on
+            known.repo_full_name = pushes.repo_full_name
+            and known.branch_name = pushes.ref_name
+            and known.opened_at >= pushes.pushed_at
+    group by known.pull_request_key
 ),
 
 placed as (
     select
         known.*,
+        coalesce(known.first_commit_at, first_pushes.pushed_at) as work_began_at,
         split_part(known.repo_full_name, '/', 1) as github_org,
         split_part(known.repo_full_name, '/', 2) as github_repo,
         repositories.repo_id,
+        repositories.provider,
         coalesce(repositories.tech_stream_id, organisation.stream_id) as tech_stream_id,
         repositories.default_branch as configured_default_branch,
         coalesce(
             own_stream.ticket_pattern, organisation.ticket_pattern, '{{ default_ticket_pattern }}'
         ) as ticket_pattern
     from known
+    left join first_pushes on known.pull_request_key = first_pushes.pull_request_key
     left join repositories on lower(repositories.full_name) = lower(known.repo_full_name)
     left join tech_streams as own_stream on repositories.tech_stream_id = own_stream.stream_id
     left join tech_streams as organisation
@@ -330,6 +353,7 @@ linked as (
 final as (
     select
         linked.pull_request_key,
+        coalesce(linked.source, linked.provider, 'github') as source,
         linked.repo_full_name,
         linked.github_org,
         linked.github_repo,
@@ -366,7 +390,7 @@ final as (
             when linked.closed_at is not null then 'closed'
             else 'open'
         end as state,
-        linked.first_commit_at,
+        linked.work_began_at as first_commit_at,
         linked.opened_at,
         linked.ready_at,
         linked.merged_at,

@@ -26,18 +26,11 @@ revision as materialized (
 
 parsed as (
     select
-        {{ github_pull_request_columns() }},
-        review.id as review_id,
-        review.user ->> 'person_hash' as reviewer_hash,
-        coalesce(review.user ->> 'type' = 'Bot', false) as reviewer_is_bot,
-        -- REST writes APPROVED, webhooks approved.
-        lower(review.state) as review_state,
-        {{ safe_timestamp('review.submitted_at') }} as submitted_at,
-        review.commit_id as reviewed_sha
+        {{ github_delivery_columns() }},
+        {{ github_review_columns() }}
     from deliveries
-    {{ github_pull_request_laterals() }}
-    cross join lateral jsonb_to_record({{ json_object('delivery.review') }})
-        as review (id text, "user" jsonb, state text, submitted_at text, commit_id text)
+    {{ github_delivery_laterals() }}
+    {{ github_review_lateral('delivery.review') }}
 ),
 
 final as (

@@ -26,9 +26,9 @@ revision as materialized (
 
 parsed as (
     select
-        {{ github_pull_request_columns() }}
+        {{ github_delivery_columns() }}
     from deliveries
-    {{ github_pull_request_laterals() }}
+    {{ github_delivery_laterals() }}
 ),
 
 -- Deliveries without repository or number are dead letters; the sink has listed them.

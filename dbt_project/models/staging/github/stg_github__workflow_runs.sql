@@ -1,17 +1,35 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    indexes=[
+        {'columns': ['landing_id'], 'unique': true},
+        {'columns': ['pipeline_run_id']},
+        {'columns': ['revision']},
+    ],
+) }}
+
 with deliveries as (
     select
         landing_id,
         received_at,
         payload
     from {{ source('landing', 'raw_events') }}
-    where source = 'github' and event_name = 'workflow_run'
+    where
+        source = 'github'
+        and event_name = 'workflow_run'
+        {{- landed_since_last_build() }}
 ),
 
-final as (
+revision as materialized (
+    select {{ next_revision() }} as revision
+),
+
+parsed as (
     select
         deliveries.landing_id,
         deliveries.received_at,
         delivery.action,
+        delivery.installation ->> 'id' as installation_id,
         repository.full_name as repo_full_name,
         coalesce(run.path, run.workflow_id, run.name, '') as workflow,
         run.id as run_id,
@@ -24,7 +42,7 @@ final as (
     from deliveries
     cross join
         lateral jsonb_to_record({{ json_object('deliveries.payload') }})
-            as delivery (action text, repository jsonb, workflow_run jsonb)
+            as delivery (action text, repository jsonb, installation jsonb, workflow_run jsonb)
     cross join
         lateral jsonb_to_record({{ json_object('delivery.repository') }})
             as repository (full_name text)
@@ -34,7 +52,36 @@ final as (
                 id text, run_attempt text, path text, workflow_id text, name text, conclusion text, event text,
                 head_sha text, run_started_at text, updated_at text
             )
-    where repository.full_name is not null and run.id is not null
+),
+
+final as (
+    select
+        'github' as source,
+        {{ delivery_key('parsed.landing_id') }} as observation_key,
+        parsed.landing_id,
+        parsed.received_at,
+        parsed.completed_at as event_timestamp,
+        'build_completed' as event_type,
+        'github/' || parsed.workflow as pipeline_id,
+        parsed.run_id || '.' || parsed.run_attempt as pipeline_run_id,
+        'ci' as environment,
+        coalesce(parsed.conclusion, 'unknown') as status,
+        extract(epoch from parsed.completed_at - parsed.started_at)::integer as duration_seconds,
+        parsed.commit_sha,
+        parsed.trigger_type,
+        null::text as artefact_version,
+        null::text as failure_reason,
+        parsed.repo_full_name,
+        null::text as service_name,
+        null::text as rollback_of,
+        null::integer as named_pr_number,
+        null::text as named_ticket_id,
+        parsed.installation_id,
+        null::timestamptz as first_commit_at,
+        revision.revision
+    from parsed
+    cross join revision
+    where parsed.action = 'completed' and parsed.repo_full_name is not null and parsed.run_id is not null
 )
 
 select * from final

@@ -1,13 +1,30 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    indexes=[
+        {'columns': ['landing_id'], 'unique': true},
+        {'columns': ['incident_id']},
+        {'columns': ['revision']},
+    ],
+) }}
+
 with deliveries as (
     select
         landing_id,
         received_at,
         payload
     from {{ source('landing', 'raw_events') }}
-    where source = 'push' and event_name = 'incident'
+    where
+        source = 'push'
+        and event_name = 'incident'
+        {{- landed_since_last_build() }}
 ),
 
-final as (
+revision as materialized (
+    select {{ next_revision() }} as revision
+),
+
+parsed as (
     select
         deliveries.landing_id,
         deliveries.received_at,
@@ -28,7 +45,30 @@ final as (
                 incident_id text, event_type text, service_name text, severity text, description text, occurred_at text,
                 repo_full_name text, related_deploy_id text, related_incident_id text, ticket_id text
             )
-    where incident.incident_id is not null and incident.event_type is not null
+),
+
+final as (
+    select
+        'monitoring' as source,
+        {{ delivery_key('parsed.landing_id') }} as observation_key,
+        parsed.landing_id,
+        parsed.received_at,
+        parsed.incident_id,
+        parsed.event_type,
+        parsed.service_name,
+        case when parsed.severity in ('critical', 'high', 'medium', 'low') then parsed.severity end as severity,
+        parsed.description,
+        parsed.occurred_at,
+        parsed.repo_full_name,
+        parsed.related_deploy_id,
+        parsed.related_incident_id,
+        parsed.ticket_id,
+        revision.revision
+    from parsed
+    cross join revision
+    where
+        parsed.incident_id is not null
+        and parsed.event_type in ('alarm_triggered', 'alarm_resolved', 'incident_opened', 'incident_resolved')
 )
 
 select * from final
