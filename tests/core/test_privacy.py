@@ -210,6 +210,18 @@ def test_a_changed_field_of_jira_that_holds_people_is_hashed_whatever_its_name()
     assert "Name" not in json.dumps(cleaned)
 
 
+def test_the_labels_of_an_alert_are_no_person_and_each_speaks_for_itself() -> None:
+    labels = {"service": "postgres", "job": "postgres", "user": "postgres", "account_id": "4711", "name": "disk"}
+    cleaned = PEOPLE.clean({"alerts": [{"labels": labels}]})["alerts"][0]["labels"]
+
+    assert {name: cleaned[name] for name in ("service", "job", "name")} == {
+        "service": "postgres",
+        "job": "postgres",
+        "name": "disk",
+    }
+    assert cleaned["user"] == PEOPLE.hash("postgres")
+
+
 def test_odd_values_where_people_are_expected_do_no_harm() -> None:
     odd = {"user": None, "author": [], "assignee": 7, "type": {"login": None}, "sender": {"login": None, "type": {}}}
 
