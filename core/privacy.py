@@ -44,8 +44,8 @@ _MARKS = ("login", "accountId", "displayName", "emailAddress")
 _LABELS = frozenset({"labels", "commonLabels", "groupLabels", "annotations", "commonAnnotations", "details"})
 _PERSON_TYPES = frozenset({"user", "user_reference", "app_user"})
 _ORGANISATION_TYPES = frozenset({"Organization", "team", "workspace"})
-# What may stay: whether somebody is a bot or active does not say who they are.
-_KEPT = ("type", "__typename", "accountType", "active", "bot")
+# What may stay: whether somebody is a bot, active or asks for changes (GitLab's reviewers) does not say who they are.
+_KEPT = ("type", "__typename", "accountType", "active", "bot", "state")
 # Keys whose value is a person even as a bare string or as `{"name": …}`.
 _PERSON_KEYS = frozenset(
     {
@@ -92,6 +92,7 @@ _PROFILE = re.compile(
     r"(https?://(?:www\.)?(?:github\.com|gitlab\.com|bitbucket\.org)/)([A-Za-z0-9][\w.-]*\w)(?![\w/-])", re.IGNORECASE
 )
 _PICTURE = re.compile(r"https?://[^\s\"'()<>]*(?:avatar|gravatar)[^\s\"'()<>]*", re.IGNORECASE)
+_COMMIT_PAGE = re.compile(r"/commit/([0-9a-f]{40})$")
 _TRAILER = re.compile(
     r"^([ \t]*(?:Co-authored-by|Signed-off-by|Reviewed-by|Acked-by|Tested-by|Reported-by|Helped-by):)[ \t]*(.+)$",
     re.IGNORECASE | re.MULTILINE,
@@ -213,6 +214,10 @@ class _Cleaner:
         for name, item in value.items():
             rule, cleaned_name = self._rules[name]
             if rule == "dropped":
+                commit = _COMMIT_PAGE.search(item) if name == "commit_url" and isinstance(item, str) else None
+                if commit:
+                    # GitLab's deployments name their commit by the address of its page alone.
+                    kept["commit_sha"] = commit[1]
                 continue
             if type(item) is str:
                 if rule != "person":
@@ -312,7 +317,7 @@ class _Forgetter:
         if isinstance(value, str):
             return self._string(value, key)
         if isinstance(value, dict):
-            # Bitbucket's `{"branch": {"name": …}}` is text like GitHub's `ref`.
+            # Bitbucket's `{"branch": {"name": "ann/fix"}}`: such a name is somebody's choice, not a vocabulary's.
             forgotten = {name: self.value(item, key if key == "branch" else name) for name, item in value.items()}
             whole = forgotten.get("full_name") or forgotten.get("path_with_namespace")
             if isinstance(whole, str) and isinstance(value.get("name"), str) and "/" in whole:

@@ -104,6 +104,19 @@ def test_what_changed_at_gitlab_keeps_its_form() -> None:
     assert cleaned["reviewer_ids"][0] == person_hash("user", GITLAB_USER)
 
 
+def test_the_address_of_a_commit_goes_and_the_commit_stays() -> None:
+    page = f"https://gitlab.example.com/name-one/pay/-/commit/{'c' * 40}"
+
+    assert PEOPLE.clean({"deployment": {"commit_url": page}})["deployment"] == {"commit_sha": "c" * 40}
+    assert PEOPLE.clean({"deployment": {"commit_url": None}})["deployment"] == {}
+
+
+def test_what_a_reviewer_said_stays() -> None:
+    reviewer = PEOPLE.clean({"reviewers": [GITLAB_USER | {"state": "requested_changes"}]})["reviewers"][0]
+
+    assert reviewer == {"person_hash": person_hash("user", GITLAB_USER), "state": "requested_changes"}
+
+
 def test_whether_it_is_a_bot_stays() -> None:
     assert PEOPLE.clean({"user": {"login": "helper", "__typename": "Bot"}})["user"]["__typename"] == "Bot"
     assert PEOPLE.clean({"user": {"login": "helper[bot]", "type": "Bot"}})["user"]["type"] == "Bot"
