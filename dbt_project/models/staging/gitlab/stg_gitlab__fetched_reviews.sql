@@ -41,7 +41,7 @@ notes as (
         coalesce(note.author ->> 'type' = 'Bot', false) as reviewer_is_bot,
         {{ gitlab_timestamp('note.created_at') }} as written_at,
         case
-            when note.system is distinct from 'true' then 'commented'
+            when coalesce(note.system, 'false') <> 'true' then 'commented'
             when note.body ~* '^approved this merge request' then 'approved'
             when note.body ~* '^unapproved this merge request' then 'dismissed'
             when note.body ~* '^requested changes' then 'changes_requested'
