@@ -11,64 +11,30 @@
 ) }}
 
 -- There are few sprints, so all are looked at in every build, and only those that changed are written.
-with deliveries as (
+with heard as (
     select
-        landing_id,
-        received_at,
-        event_name,
-        delivery_id,
-        {{ json_object('payload') }} as payload
-    from {{ source('landing', 'raw_events') }}
-    where
-        source = 'jira'
-        and event_name in ('sprint_created', 'sprint_updated', 'sprint_started', 'sprint_closed', 'sprint_deleted')
+        jira_sprint_id,
+        event_at as said_at,
+        delivery_id as tie_break,
+        event_name = 'sprint_deleted' as is_deletion,
+        name,
+        state,
+        goal,
+        board_id,
+        starts_at,
+        ends_at,
+        completed_at
+    from {{ ref('stg_jira__sprint_events') }}
 ),
 
-heard as (
-    select
-        sprint.id as jira_sprint_id,
-        coalesce({{ safe_epoch_milliseconds('delivery.timestamp') }}, deliveries.received_at) as said_at,
-        deliveries.delivery_id as tie_break,
-        deliveries.event_name = 'sprint_deleted' as is_deletion,
-        nullif(sprint.name, '') as name,
-        case
-            when deliveries.event_name = 'sprint_started' then 'active'
-            when deliveries.event_name = 'sprint_closed' then 'closed'
-            else lower(sprint.state)
-        end as state,
-        nullif(sprint.goal, '') as goal,
-        sprint."originBoardId" as board_id,
-        coalesce(
-            {{ safe_timestamp('sprint."startDate"') }},
-            case
-                when deliveries.event_name = 'sprint_started' then {{ safe_epoch_milliseconds('delivery.timestamp') }}
-            end
-        ) as starts_at,
-        {{ safe_timestamp('sprint."endDate"') }} as ends_at,
-        coalesce(
-            {{ safe_timestamp('sprint."completeDate"') }},
-            case
-                when deliveries.event_name = 'sprint_closed' then {{ safe_epoch_milliseconds('delivery.timestamp') }}
-            end
-        ) as completed_at
-    from deliveries
-    cross join lateral jsonb_to_record(deliveries.payload) as delivery ("timestamp" text, sprint jsonb)
-    cross join lateral jsonb_to_record({{ json_object('delivery.sprint') }}) as sprint (
-        id text, name text, state text, goal text, "originBoardId" text, "startDate" text, "endDate" text,
-        "completeDate" text
-    )
-    where sprint.id is not null
-),
-
--- dlt numbers its loads by the second in which they began.
 fetched as (
     select
         id as jira_sprint_id,
-        coalesce(to_timestamp({{ safe_number('_dlt_load_id') }}), '-infinity'::timestamptz) as said_at,
+        coalesce({{ load_time('_dlt_load_id') }}, '-infinity'::timestamptz) as said_at,
         '' as tie_break,
-        false as is_deletion,
+        lower(state) = 'deleted' as is_deletion,
         name,
-        lower(state) as state,
+        case when lower(state) in ('future', 'active', 'closed') then lower(state) end as state,
         goal,
         board_id,
         starts_at,
