@@ -35,10 +35,6 @@ incident_events as (
     select * from {{ ref('incident_events') }}
 ),
 
-repositories as (
-    select * from {{ source('config', 'repositories') }}
-),
-
 dead_letters as (
     select * from {{ source('landing', 'dead_letters') }}
     where resolved_at is null
@@ -104,17 +100,17 @@ unknown_repositories as (
         null::uuid as tech_stream_id
     from (
         select
-            github_org || '/' || github_repo as full_name,
+            repo_full_name as full_name,
             event_timestamp
         from pr_events
+        where repo_id is null
         union all
         select
             repo_full_name as full_name,
             event_timestamp
         from cicd_events
+        where repo_id is null and repo_full_name is not null
     ) as seen
-    left join repositories on seen.full_name = repositories.full_name
-    where repositories.repo_id is null
     group by seen.full_name
 ),
 
