@@ -18,7 +18,7 @@ from core import clock
 from core.tables import api_keys
 
 PREFIX = "dpp_"
-PERMISSIONS = ("events:write", "metrics:read", "admin")
+PERMISSIONS = ("events:write", "links:write", "metrics:read", "admin")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ _SECRET_TEXT = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 " + REDACTED),
     (re.compile(r"(\w+://[^:/\s@]+):[^@\s]+@"), r"\1:" + REDACTED + "@"),
     (re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"), "[e-mail]"),
+    # The last part of the address of a Jira that cannot sign is its secret.
+    (re.compile(r"(/webhooks/jira/)[^\s\"'?/]+"), r"\1" + REDACTED),
     (re.compile(r"\b(dpp_[A-Za-z0-9]{4})[A-Za-z0-9_-]{16,}"), r"\1…"),
 )
 

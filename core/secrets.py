@@ -39,11 +39,15 @@ MADE_BY_OTHERS = frozenset(
 )
 
 
+class SecretMissing(SettingsError):
+    """There is no such secret. What does not need it may go on without."""
+
+
 class SecretsProvider(Protocol):
-    """Where secrets come from. `get` raises `SettingsError` for one that is missing or a placeholder."""
+    """Where secrets come from."""
 
     def get(self, name: SecretName) -> str:
-        """The secret's value."""
+        """The secret's value. Raises `SecretMissing`, and `SettingsError` for a placeholder."""
 
 
 class FileSecrets:
@@ -58,7 +62,7 @@ class FileSecrets:
         path = self.folder / name
         if not path.exists():
             if not self.generate or name in MADE_BY_OTHERS:
-                raise SettingsError(f"The secret {name} is missing: put it into the file {path}")
+                raise SecretMissing(f"The secret {name} is missing: put it into the file {path}")
             self._generate(path)
         value = path.read_text(encoding="utf-8").strip()
         if not self.generate and (value.lower() in PLACEHOLDERS or len(value) < SHORTEST_SECRET):

@@ -1,4 +1,4 @@
-"""Request bodies and answers, the same for webhooks and pushes.
+"""Request bodies and answers, the same for webhooks, pushes and links.
 
 In: ASGI requests. Out: raw bytes within the size limit, decoded JSON, and the envelope of 004 §7.3.3.
 """
@@ -18,24 +18,59 @@ LARGEST_INTEGER = 2**63
 class Refused(Exception):
     """The sender must mend something: an HTTP status, a code for programs, a sentence for people."""
 
-    def __init__(self, status: int, code: str, message: str, fields: list[dict[str, str]] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        fields: list[dict[str, str]] | None = None,
+        lines: list[dict[str, Any]] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.fields = fields
+        self.lines = lines
 
-    def response(self) -> JSONResponse:
-        """The error envelope; `fields` names what is wrong with which field."""
+    def description(self) -> dict[str, Any]:
+        """Code and sentence; `fields` says what is wrong with which field, `lines` with which line of many."""
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.fields:
             error["fields"] = self.fields
-        return JSONResponse({"status": "error", "error": error}, status_code=self.status)
+        if self.lines is not None:
+            error["lines"] = self.lines
+        return error
+
+    def response(self) -> JSONResponse:
+        """The error envelope."""
+        return JSONResponse({"status": "error", "error": self.description()}, status_code=self.status)
 
 
 def accepted(data: dict[str, Any]) -> JSONResponse:
     """202 in the envelope: taken, not yet understood."""
-    return JSONResponse({"status": "ok", "data": data, "meta": {}}, status_code=202)
+    return answered(data, status=202)
+
+
+def answered(data: Any, meta: dict[str, Any] | None = None, status: int = 200) -> JSONResponse:
+    """Data in the envelope, and what it is about."""
+    return JSONResponse({"status": "ok", "data": data, "meta": meta or {}}, status_code=status)
+
+
+def media_type(request: Request) -> str:
+    """The type of the body without its parameters, such as text/csv."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def is_all_or_nothing(request: Request) -> bool:
+    """What becomes of many lines of which some are wrong: `?mode=all` (the default) or `?mode=each`.
+
+    Raises `Refused` 422 for another mode.
+    """
+    mode = request.query_params.get("mode", "all")
+    if mode not in ("all", "each"):
+        raise Refused(422, "invalid_mode", "mode is all (one wrong line refuses everything) or each (it is left out)")
+    return mode == "all"
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -158,7 +158,7 @@ def add_user(
 def create_api_key(
     name: Annotated[str, typer.Argument(help="Whose key it is: 'the payments pipeline'.")],
     permission: Annotated[
-        list[str] | None, typer.Option(help="events:write (the default), metrics:read or admin. May be given twice.")
+        list[str] | None, typer.Option(help="events:write (the default), links:write, metrics:read or admin. May be given twice.")
     ] = None,
     repository: Annotated[
         list[str] | None, typer.Option(help="Bind the key to this repository (org/name). May be given twice.")

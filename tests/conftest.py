@@ -26,7 +26,7 @@ from starlette.applications import Starlette
 from core.api_keys import create_key
 from core.database import database_url, embedded_server, make_engine, prepare_database
 from core.logging import configure_logging
-from core.secrets import secrets_for
+from core.secrets import SecretName, secrets_for
 from core.settings import Settings
 from ingestion.front_door import FrontDoor
 
@@ -109,6 +109,10 @@ class RunningDoor:
     engine: Engine
     settings: Settings
 
+    def secret(self, name: SecretName) -> str:
+        """What the door shares with a vendor."""
+        return secrets_for(self.settings).get(name)
+
 
 @pytest.fixture
 def front_door(clean_database: Engine, database: Settings, tmp_path: Path) -> Iterator[RunningDoor]:
@@ -151,10 +155,10 @@ def log_lines(server: Settings) -> Iterator[io.StringIO]:
 class serving:  # noqa: N801 - read as a sentence: with serving(app) as url
     """Run an ASGI application on a free loopback port for the length of a block; yields its address."""
 
-    def __init__(self, application: object) -> None:
+    def __init__(self, application: object, *, access_log: bool = False) -> None:
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
-        self._server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=False))  # type: ignore[arg-type]
+        self._server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=access_log))  # type: ignore[arg-type]
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
 
     def __enter__(self) -> str:

@@ -9,11 +9,19 @@
 {% macro pull_request_sources() %}
     stg_github__pull_requests
     stg_github__fetched_pull_requests
+    stg_gitlab__merge_requests
+    stg_gitlab__fetched_merge_requests
+    stg_bitbucket__pull_requests
+    stg_bitbucket__fetched_pull_requests
 {% endmacro %}
 
 {% macro review_sources() %}
     stg_github__pull_request_reviews
     stg_github__fetched_reviews
+    stg_gitlab__merge_request_reviews
+    stg_gitlab__fetched_reviews
+    stg_bitbucket__pull_request_reviews
+    stg_bitbucket__fetched_reviews
 {% endmacro %}
 
 {% macro cicd_sources() %}
@@ -22,10 +30,19 @@
     stg_github__deployment_statuses
     stg_github__fetched_deployments
     stg_github__workflow_runs
+    stg_gitlab__pipelines
+    stg_gitlab__fetched_pipelines
+    stg_gitlab__deployments
+    stg_gitlab__fetched_deployments
+    stg_bitbucket__pipelines
+    stg_bitbucket__fetched_pipelines
 {% endmacro %}
 
 {% macro incident_sources() %}
     stg_push__incidents
+    stg_pagerduty__incidents
+    stg_opsgenie__incidents
+    stg_alertmanager__incidents
 {% endmacro %}
 
 {# What a delivery or a fetched state says of a pull request. #}

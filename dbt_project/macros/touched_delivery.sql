@@ -115,6 +115,15 @@
             and (known.named_pr_number = pull_requests.pr_number or known.commit_sha = pull_requests.merge_commit_sha)
     where pull_requests.revision > {{ applied_revision() }}
     union
+    -- Bitbucket's deliveries name a commit by twelve digits; apart, since no index finds these.
+    select known.pipeline_run_id
+    from {{ ref('pull_requests') }} as pull_requests
+    inner join {{ this }} as known
+        on
+            known.repo_full_name = pull_requests.repo_full_name
+            and left(known.commit_sha, 12) = pull_requests.merge_commit_sha
+    where pull_requests.revision > {{ applied_revision() }} and length(pull_requests.merge_commit_sha) = 12
+    union
     -- A ticket that was first heard of, or moved, after the deployment that names it.
     select known.pipeline_run_id
     from {{ ref('work_item_attributes') }} as tickets

@@ -153,7 +153,7 @@ class IssueTeller:
 
 
 def sprint_started(sprint: Sprint) -> Payload:
-    """`sprint_started`, which the platform does not subscribe to."""
+    """`sprint_started`, as Jira tells it when a sprint begins."""
     at = sprint_start(sprint)
     fields = _sprint_fields(sprint, "active") | {"originBoardId": sprint.board_id}
     return _payload({"timestamp": at * 1000, "webhookEvent": "sprint_started", "sprint": fields}, sprint.name, at)

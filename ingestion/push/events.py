@@ -7,11 +7,21 @@ be tomorrow. Sources: 004 §5.4.2 for deployments and incidents, §4.3.8 for sur
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from core import clock
+from ingestion.bodies import Refused
 
 FUTURE_TOLERANCE = timedelta(days=1)
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
@@ -33,7 +43,8 @@ class DeploymentEvent(PushedEvent):
     pipeline_id: Text
     environment: Text
     status: Literal["success", "failure", "cancelled", "rolled_back"]
-    repo_full_name: Annotated[Text, StringConstraints(pattern=r"^[^/\s]+/[^/\s]+$")]
+    # A project of GitLab may lie deeper than organisation/name.
+    repo_full_name: Annotated[Text, StringConstraints(pattern=r"^[^/\s]+(/[^/\s]+)+$")]
     commit_sha: MaybeText | None = None
     pr_number: Annotated[int, Field(ge=1)] | None = None
     started_at: AwareDatetime
@@ -102,6 +113,23 @@ EVENTS: dict[str, type[PushedEvent]] = {
     "incident": IncidentEvent,
     "survey": SurveyEvent,
 }
+
+
+def validated(event_name: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """The payload as it came, once it has passed its model. Raises `Refused` 422 naming each wrong field."""
+    try:
+        event: PushedEvent = EVENTS[event_name].model_validate(payload)
+    except ValidationError as error:
+        fields = [
+            {
+                "field": ".".join(str(part) for part in item["loc"]) or "body",
+                "message": item["msg"].removeprefix("Value error, "),
+            }
+            for item in error.errors()
+        ]
+        message = "; ".join(f"{item['field']}: {item['message']}" for item in fields)
+        raise Refused(422, "invalid_event", message, fields) from None
+    return event.model_dump(mode="json", exclude_unset=True)
 
 
 def _possible(value: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""The sink: takes the webhooks of GitHub and Jira.
+"""The sink: takes the webhooks of the vendors listed in `vendors`.
 
 In: signed HTTP deliveries. Out: rows in the landing, and 202. For each delivery, in this order: its size
 and its signature on the raw bytes are checked, people become pseudonyms, it is stored once. Whether it is

@@ -1,14 +1,13 @@
-"""One route for each source: POST /webhooks/github and POST /webhooks/jira.
+"""The sink's routes, made from the list of vendors: POST /webhooks/github, /webhooks/jira and so on.
 
 In: an inbox, the secrets, the settings. Out: Starlette routes, to be mounted in any ASGI application.
+A vendor whose secret does not exist is not served: its address answers 404 and says what is missing.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -18,72 +17,46 @@ from starlette.routing import Route
 from core import clock
 from core.logging import get_logger
 from core.privacy import Pseudonymiser
-from core.secrets import SecretsProvider
+from core.secrets import SecretMissing, SecretsProvider
 from core.settings import Settings
 from ingestion.bodies import Refused, accepted, decode_object, read_body
 from ingestion.landing import Delivery, Inbox, InboxClosed
-from ingestion.webhooks.signatures import github_signature_is_valid, jira_signature_is_valid
-from ingestion.webhooks.understanding import github_problem, jira_problem
+from ingestion.webhooks.vendors import VENDORS, Vendor
 
 LONGEST_NAME = 200
 log = get_logger(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-@dataclass(frozen=True)
-class Vendor:
-    """How one vendor signs, names and numbers its deliveries."""
-
-    source: str
-    secret: str
-    signature_header: str
-    delivery_header: str
-    is_valid: Callable[[str, bytes, str | None], bool]
-    event_name: Callable[[Request, dict[str, Any]], str | None]
-    problem: Callable[[str, dict[str, Any]], str | None]
-
-
-def webhook_routes(inbox: Inbox, secrets: SecretsProvider, settings: Settings) -> list[Route]:
-    """The sink's routes. A missing secret stops the start here, not the first delivery."""
-    pseudonymiser = Pseudonymiser(secrets.get("pseudonym_key"))
-    vendors = (
-        Vendor(
-            source="github",
-            secret=secrets.get("github_webhook_secret"),
-            signature_header="X-Hub-Signature-256",
-            delivery_header="X-GitHub-Delivery",
-            is_valid=github_signature_is_valid,
-            event_name=lambda request, _payload: request.headers.get("X-GitHub-Event"),
-            problem=github_problem,
-        ),
-        Vendor(
-            source="jira",
-            secret=secrets.get("jira_webhook_secret"),
-            signature_header="X-Hub-Signature",
-            delivery_header="X-Atlassian-Webhook-Identifier",
-            is_valid=jira_signature_is_valid,
-            event_name=lambda _request, payload: payload.get("webhookEvent"),
-            problem=jira_problem,
-        ),
-    )
+def webhook_routes(
+    inbox: Inbox, secrets: SecretsProvider, pseudonymiser: Pseudonymiser, settings: Settings
+) -> list[Route]:
+    """The sink's routes. A placeholder in place of a secret stops the start here, not the first delivery."""
     return [
         Route(
-            f"/webhooks/{vendor.source}",
-            _handler(vendor, inbox, pseudonymiser, settings.max_body_bytes),
+            vendor.path,
+            _handler(vendor, inbox, secrets, pseudonymiser, settings.max_body_bytes),
             methods=["POST"],
-            name=f"webhook_{vendor.source}",
+            name=f"webhook_{vendor.shared_key}",
         )
-        for vendor in vendors
+        for vendor in VENDORS
     ]
 
 
-def _handler(vendor: Vendor, inbox: Inbox, pseudonymiser: Pseudonymiser, limit: int) -> Handler:
+def _handler(
+    vendor: Vendor, inbox: Inbox, secrets: SecretsProvider, pseudonymiser: Pseudonymiser, limit: int
+) -> Handler:
+    try:
+        secret = secrets.get(vendor.shared_key)
+    except SecretMissing:
+        return _not_served(vendor)
+
     async def receive(request: Request) -> Response:
         try:
-            delivery = await _delivery(request, vendor, pseudonymiser, limit)
+            delivery = await _delivery(request, vendor, secret, pseudonymiser, limit)
             receipt = await inbox.store(delivery)
         except Refused as refused:
-            # Never the body: what is not signed may hold anything.
+            # Never the body, nor the address: what is not signed may hold anything, and the path a token.
             log.warning(
                 "webhook_refused",
                 source=vendor.source,
@@ -101,25 +74,43 @@ def _handler(vendor: Vendor, inbox: Inbox, pseudonymiser: Pseudonymiser, limit: 
     return receive
 
 
-async def _delivery(request: Request, vendor: Vendor, pseudonymiser: Pseudonymiser, limit: int) -> Delivery:
+def _not_served(vendor: Vendor) -> Handler:
+    refused = Refused(
+        404,
+        "not_configured",
+        f"Webhooks of {vendor.title} are not taken at this address:"
+        f" the secret {vendor.shared_key} is missing; put it into the secrets folder and start again",
+    )
+    log.info("webhook_not_served", source=vendor.source, missing=vendor.shared_key)
+
+    async def refuse(_request: Request) -> Response:
+        return refused.response()
+
+    return refuse
+
+
+async def _delivery(
+    request: Request, vendor: Vendor, secret: str, pseudonymiser: Pseudonymiser, limit: int
+) -> Delivery:
     body = await read_body(request, limit)
-    if not vendor.is_valid(vendor.secret, body, request.headers.get(vendor.signature_header)):
-        raise Refused(401, "invalid_signature", f"The header {vendor.signature_header} does not sign this body")
+    if not vendor.is_authentic(secret, body, request):
+        raise Refused(401, "invalid_signature", vendor.proof)
     payload = decode_object(_json_part(request, body))
     event_name = vendor.event_name(request, payload)
     if not isinstance(event_name, str) or not event_name or len(event_name) > LONGEST_NAME:
         event_name = "unnamed"
-    delivery_id = request.headers.get(vendor.delivery_header, "")
+    event_name = pseudonymiser.text(event_name)
+    delivery_id = vendor.delivery_id(request, payload) or ""
     if not 0 < len(delivery_id) <= LONGEST_NAME:
         delivery_id = pseudonymiser.hash(hashlib.sha256(body).hexdigest())
     try:
-        cleaned = pseudonymiser.clean(payload)
+        cleaned = pseudonymiser.clean(payload, vendor.person_keys)
     except RecursionError:
         raise Refused(400, "invalid_json", "The body is nested too deeply") from None
     return Delivery(
         source=vendor.source,
-        event_name=pseudonymiser.text(event_name),
-        delivery_id=delivery_id,
+        event_name=event_name,
+        delivery_id=pseudonymiser.text(delivery_id),
         payload=cleaned,
         received_at=clock.now(),
         problem=vendor.problem(event_name, payload),

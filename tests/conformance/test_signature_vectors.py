@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from core.settings import Settings
-from ingestion.webhooks.signatures import github_signature_is_valid, sign
+from ingestion.webhooks.signatures import hub_signature_is_valid, sign
 from tests.conformance.conftest import Database, front_door_of
 from tests.real_data import shared_data
 
@@ -22,7 +22,7 @@ def vectors() -> list[dict[str, Any]]:
 
 def test_published_signatures_are_judged_as_published() -> None:
     judged = {
-        vector["source"]: github_signature_is_valid(vector["secret"], vector["payload"].encode(), vector["signature"])
+        vector["source"]: hub_signature_is_valid(vector["secret"], vector["payload"].encode(), vector["signature"])
         for vector in vectors()
     }
     assert judged == {vector["source"]: vector["valid"] for vector in vectors()}
@@ -41,7 +41,7 @@ def test_another_byte_makes_a_valid_signature_invalid(changed: str) -> None:
         altered = vector | {changed: vector[changed] + " "}
         # A blank at the end of a secret is a newline's cousin from an editor, and is cut off.
         secret = altered["secret"] if changed == "payload" else altered["secret"].strip() + "x"
-        assert not github_signature_is_valid(secret, altered["payload"].encode(), altered["signature"])
+        assert not hub_signature_is_valid(secret, altered["payload"].encode(), altered["signature"])
 
 
 def test_the_sink_judges_the_vectors_by_http(recording: Database, tmp_path_factory: pytest.TempPathFactory) -> None:

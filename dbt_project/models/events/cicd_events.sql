@@ -120,7 +120,10 @@ by_commit as (
         pull_requests.pr_number
     from located
     inner join pull_requests
-        on located.repo_full_name = pull_requests.repo_full_name and located.located_sha = pull_requests.merge_commit_sha
+        on
+            located.repo_full_name = pull_requests.repo_full_name
+            -- Bitbucket's deliveries name the commit of a merge by twelve digits.
+            and pull_requests.merge_commit_sha in (located.located_sha, left(located.located_sha, 12))
     order by located.event_id, pull_requests.pr_number
 ),
 

@@ -114,6 +114,25 @@ closed as (
     order by pull_request_key asc, closed_at asc, (action = 'closed') desc, updated_at, {{ oldest_telling() }}
 ),
 
+-- GitLab's delivery of a decision and the note about it differ by seconds, and the delivery names no note.
+observed_once as (
+    select observed_reviews.*
+    from observed_reviews
+    left join observed_reviews as delivered
+        on
+            observed_reviews.source = 'gitlab'
+            and observed_reviews.is_fetched
+            and observed_reviews.review_state in ('approved', 'changes_requested')
+            and not delivered.is_fetched
+            and observed_reviews.pull_request_key = delivered.pull_request_key
+            and observed_reviews.reviewer_hash = delivered.reviewer_hash
+            and observed_reviews.review_state = delivered.review_state
+            and delivered.submitted_at
+            between observed_reviews.submitted_at - interval '1 minute'
+            and observed_reviews.submitted_at + interval '1 minute'
+    where delivered.pull_request_key is null
+),
+
 -- An edited or dismissed review keeps what it was when it was submitted; that it was dismissed stands beside it.
 reviews as (
     select distinct on (pull_request_key, reviewer_hash, submitted_at)
@@ -127,7 +146,7 @@ reviews as (
         bool_or(review_state = 'dismissed') over (
             partition by pull_request_key, reviewer_hash, submitted_at
         ) as is_dismissed
-    from observed_reviews
+    from observed_once
     where submitted_at is not null
     order by pull_request_key asc, reviewer_hash asc, submitted_at asc, (action = 'submitted') desc, {{ oldest_telling() }}
 ),

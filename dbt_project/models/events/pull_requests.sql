@@ -177,7 +177,8 @@ merge_commits as (
         merge_commit_sha
     from observed
     where merged_at is not null
-    order by pull_request_key asc, updated_at desc, {{ newest_telling() }}
+    -- Bitbucket's deliveries shorten the commit.
+    order by pull_request_key asc, length(merge_commit_sha) desc nulls last, updated_at desc, {{ newest_telling() }}
 ),
 
 lives as (

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 
 from core.privacy import Pseudonymiser
 from ingestion.landing import Archive, replay
-from ingestion.webhooks.signatures import github_signature_is_valid, sign
+from ingestion.webhooks.signatures import hub_signature_is_valid, sign
 from tests.conftest import RunningDoor
 
 PULL_REQUEST = {
@@ -116,10 +116,10 @@ def test_the_raw_bytes_are_signed_so_the_same_json_written_differently_is_refuse
 def test_while_a_secret_is_replaced_the_old_and_the_new_one_are_both_valid() -> None:
     body = b"{}"
 
-    assert github_signature_is_valid("new-secret\nold-secret", body, sign("old-secret", body))
-    assert github_signature_is_valid("new-secret\nold-secret", body, sign("new-secret", body))
-    assert not github_signature_is_valid("new-secret", body, sign("old-secret", body))
-    assert not github_signature_is_valid("", body, sign("", body))
+    assert hub_signature_is_valid("new-secret\nold-secret", body, sign("old-secret", body))
+    assert hub_signature_is_valid("new-secret\nold-secret", body, sign("new-secret", body))
+    assert not hub_signature_is_valid("new-secret", body, sign("old-secret", body))
+    assert not hub_signature_is_valid("", body, sign("", body))
 
 
 @pytest.mark.parametrize(
