@@ -17,6 +17,8 @@ from core.database import DatabaseUnavailable, get_engine
 from core.embedded_postgres import EmbeddedPostgresError
 from core.settings import SettingsError, get_settings
 from orchestration.errors import CommandError
+from orchestration.group_commands import groups
+from orchestration.jira_commands import jira
 
 app = typer.Typer(
     name="dpp",
@@ -33,6 +35,8 @@ keys = typer.Typer(help="API keys of programs.", no_args_is_help=True)
 app.add_typer(load, name="load")
 app.add_typer(users, name="user")
 app.add_typer(keys, name="key")
+app.add_typer(groups, name="group")
+app.add_typer(jira, name="jira")
 
 Select = Annotated[
     str | None,
@@ -158,7 +162,8 @@ def add_user(
 def create_api_key(
     name: Annotated[str, typer.Argument(help="Whose key it is: 'the payments pipeline'.")],
     permission: Annotated[
-        list[str] | None, typer.Option(help="events:write (the default), links:write, metrics:read or admin. May be given twice.")
+        list[str] | None,
+        typer.Option(help="events:write (the default), links:write, metrics:read or admin. May be given twice."),
     ] = None,
     repository: Annotated[
         list[str] | None, typer.Option(help="Bind the key to this repository (org/name). May be given twice.")

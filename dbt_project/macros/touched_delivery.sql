@@ -142,8 +142,29 @@
         known.artefact_version is not null
         and (known.commit_sha is null or known.is_commit_from_tag)
         and known.commit_sha is distinct from tags.commit_sha
+    {{- taken_back_by_tickets(cicd_sources(), 'stg_jira__deployments', 'pipeline_run_id') }}
 {% endmacro %}
 
 {% macro touched_incident_events(given=none) %}
     {{- observed_since_last_build(incident_sources(), 'incident_id') }}
+    union
+    -- A ticket's streams are its incident's, and may change after it.
+    select known.incident_id
+    from {{ ref('work_item_attributes') }} as tickets
+    cross join lateral unnest(tickets.ticket_id || tickets.former_ticket_ids) as named (ticket_id)
+    inner join {{ this }} as known on known.source = 'jira' and known.incident_id = named.ticket_id
+    where tickets.revision > {{ applied_revision() }}
+    {{- taken_back_by_tickets(incident_sources(), 'stg_jira__incidents', 'incident_id') }}
+{% endmacro %}
+
+{# What a ticket told and tells no more: its date was cleared, the ticket was deleted, or it has another key now. #}
+{% macro taken_back_by_tickets(sources, model, key) %}
+    {%- if model in sources.split() %}
+    union
+    select known.{{ key }}
+    from {{ this }} as known
+    where
+        known.source = 'jira'
+        and not exists (select 1 from {{ ref(model) }} as told where told.{{ key }} = known.{{ key }})
+    {%- endif %}
 {% endmacro %}

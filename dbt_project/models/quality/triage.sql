@@ -125,7 +125,7 @@ unknown_services as (
         null::uuid as delivery_stream_id,
         null::uuid as tech_stream_id
     from incident_events
-    where tech_stream_id is null
+    where tech_stream_id is null and service_name <> ''
     group by service_name
 ),
 
