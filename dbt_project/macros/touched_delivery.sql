@@ -134,10 +134,9 @@
     -- A tag that was first heard of, or moved, after the deployment of its version.
     select known.pipeline_run_id
     from {{ this }} as known
+    cross join lateral unnest({{ tags_of_artefact('known.artefact_version') }}) as named (tag_name)
     inner join ({{ tagged_commits() }}) as tags
-        on
-            known.repo_full_name = tags.repo_full_name
-            and tags.tag_name = any({{ tags_of_artefact('known.artefact_version') }})
+        on known.repo_full_name = tags.repo_full_name and named.tag_name = tags.tag_name
     where
         known.artefact_version is not null
         and (known.commit_sha is null or known.is_commit_from_tag)
