@@ -15,14 +15,14 @@
             from (
                 {%- if table == 'sprints' %}
                 select jira_sprint_id || '=' || sprint_id::text as content from {{ source('config', table) }}
+                {%- elif table == 'github_installations' %}
+                select installation_id || '=' || account_login as content from {{ source('config', table) }}
                 {%- elif table in ('field_mappings', 'delivery_field_mappings') %}
                 select internal_field || '=' || jira_field_id as content
                 from {{ source('config', 'field_mappings') }}
                 where
                     {{ 'not ' if table == 'field_mappings' }}internal_field
                     = any(array['{{ jira_delivery_fields() | join("', '") }}'])
-                {%- elif table == 'github_installations' %}
-                select installation_id || '=' || account_login as content from {{ source('config', table) }}
                 {%- else %}
                 select whole::text as content from {{ source('config', table) }} as whole
                 {%- endif %}

@@ -112,12 +112,17 @@
     inner join {{ this }} as known
         on
             known.repo_full_name = pull_requests.repo_full_name
-            and (
-                known.named_pr_number = pull_requests.pr_number
-                or known.commit_sha = pull_requests.merge_commit_sha
-                or left(known.commit_sha, 12) = pull_requests.merge_commit_sha
-            )
+            and (known.named_pr_number = pull_requests.pr_number or known.commit_sha = pull_requests.merge_commit_sha)
     where pull_requests.revision > {{ applied_revision() }}
+    union
+    -- Bitbucket's deliveries name a commit by twelve digits; apart, since no index finds these.
+    select known.pipeline_run_id
+    from {{ ref('pull_requests') }} as pull_requests
+    inner join {{ this }} as known
+        on
+            known.repo_full_name = pull_requests.repo_full_name
+            and left(known.commit_sha, 12) = pull_requests.merge_commit_sha
+    where pull_requests.revision > {{ applied_revision() }} and length(pull_requests.merge_commit_sha) = 12
     union
     -- A ticket that was first heard of, or moved, after the deployment that names it.
     select known.pipeline_run_id
@@ -129,10 +134,9 @@
     -- A tag that was first heard of, or moved, after the deployment of its version.
     select known.pipeline_run_id
     from {{ this }} as known
+    cross join lateral unnest({{ tags_of_artefact('known.artefact_version') }}) as named (tag_name)
     inner join ({{ tagged_commits() }}) as tags
-        on
-            known.repo_full_name = tags.repo_full_name
-            and tags.tag_name = any({{ tags_of_artefact('known.artefact_version') }})
+        on known.repo_full_name = tags.repo_full_name and named.tag_name = tags.tag_name
     where
         known.artefact_version is not null
         and (known.commit_sha is null or known.is_commit_from_tag)
