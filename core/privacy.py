@@ -39,7 +39,9 @@ _IDENTIFIERS = (
 # All that may stand for the person elsewhere in the payload.
 _REMEMBERED = (*_IDENTIFIERS, "login", "account_id", "uuid", "public_email", "commit_email")
 # Any of these makes an object a person, whatever key it hangs on.
-_MARKS = ("login", "accountId", "displayName", "emailAddress", "nickname", "account_id")
+_MARKS = ("login", "accountId", "displayName", "emailAddress")
+# What a monitoring tool hangs on an alert: each label speaks for itself, whatever it is called (an AWS `account_id`).
+_LABELS = frozenset({"labels", "commonLabels", "groupLabels", "annotations", "commonAnnotations", "details"})
 _PERSON_TYPES = frozenset({"user", "user_reference", "app_user"})
 _ORGANISATION_TYPES = frozenset({"Organization", "team", "workspace"})
 # What may stay: whether somebody is a bot, active or asks for changes (GitLab's reviewers) does not say who they are.
@@ -74,7 +76,7 @@ _DROPPED_ENDINGS = ("_url", "Url", "URL")
 _VOCABULARY_KEYS = frozenset(
     {
         "name", "type", "status", "state", "action", "conclusion", "environment", "sha", "id", "key", "person_hash",
-        "service", "service_name", "severity", "priority", "urgency",
+        "service", "service_name", "severity", "priority", "urgency", "job", "app", "entity", "alertname",
     }
 )  # fmt: skip
 # A repository's name is its owner's choice; it is rewritten where the owner is the person, and only there.
@@ -260,6 +262,9 @@ class _Cleaner:
     def _identifier(self, value: dict[str, Any], key: str) -> str | None:
         """What the person is hashed by; see the module's table. Remembers all that stands for them."""
         self._remember(str(value[name]) for name in _REMEMBERED if value.get(name))
+        if isinstance(value.get("id"), str):
+            # Numbers stand for too much else to be looked for in text.
+            self._remember((value["id"],))
         raw = _RAW_AUTHOR.match(str(value.get("raw") or ""))
         if raw:
             self._remember(raw.groups())
@@ -366,10 +371,14 @@ def _is_organisation(value: dict[str, Any]) -> bool:
 
 
 def _is_person(value: dict[str, Any], key: str) -> bool:
+    if key in _LABELS:
+        return False
     if any(mark in value for mark in _MARKS):
+        return True
+    if "display_name" in value and ("uuid" in value or "account_id" in value or "nickname" in value):
         return True
     if "username" in value and ("name" in value or "avatar_url" in value or "email" in value):
         return True
-    if _is_one_of(_PERSON_TYPES, value.get("type")) and ("id" in value or "uuid" in value or "display_name" in value):
+    if _is_one_of(_PERSON_TYPES, value.get("type")) and ("id" in value or "uuid" in value):
         return True
     return key in _PERSON_KEYS and ("name" in value or "email" in value or "raw" in value)

@@ -2,11 +2,13 @@
 
 In: lanes (kinds of things that a repository has: merge requests, pipelines …), each listing its changes oldest first.
 Out: rows of raw tables, committed piece by piece; after each piece the cursors of what it brought are written, so a
-killed pull goes on where the last committed piece ended. What cannot be read is told at the end.
+killed pull goes on where the last committed piece ended. What cannot be read is told at the end; where the vendor has
+had enough requests, what was read is stored and the rest is put off.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,11 +22,11 @@ from sqlalchemy import Engine
 
 from core import clock
 from core.database import database_url, make_engine
-from core.settings import Settings
+from core.settings import Settings, SettingsError
 from ingestion import pipelines
-from ingestion.operations import Meter, on_record, read_cursor, write_cursor
+from ingestion.operations import Deferred, Meter, on_record, read_cursor, write_cursor
 from ingestion.pipelines import LoadResult
-from ingestion.sources.http import TokenRefused, VendorError
+from ingestion.sources.http import TokenRefused, TooManyRequests, VendorError
 from ingestion.sources.tables import Batch, RawTable
 
 ROWS_IN_A_PIECE = 1_000
@@ -121,7 +123,8 @@ def pull(provider: Provider, settings: Settings, *, operation: str = "pull") -> 
     """Bring the raw tables of a vendor up to date; one result for each committed piece.
 
     Raises `PipelineStepFailed` where nothing more can be read (a refused token, a vendor that is down), and
-    `BrokenRepositories` at the end where single repositories could not be read; what was read is stored either way.
+    `BrokenRepositories` at the end where single repositories could not be read, `Deferred` where the vendor will answer
+    no more for now; what was read is stored in each case, and the next pull goes on from there.
     """
     engine = make_engine(database_url(settings), pool_size=2)
     try:
@@ -135,6 +138,9 @@ def pull(provider: Provider, settings: Settings, *, operation: str = "pull") -> 
             walk.remember()
         if walk.broken:
             _report(engine, provider, walk.broken, operation)
+        if walk.deferred:
+            with on_record(engine, provider.source, provider.configuration, operation=operation):
+                raise Deferred(walk.deferred)
         return results
     finally:
         engine.dispose()
@@ -177,6 +183,8 @@ class _Walk:
 
     def __init__(self, provider: Provider, settings: Settings, engine: Engine) -> None:
         self.broken: dict[str, VendorError] = {}
+        # Why the rest was put off; empty where nothing was.
+        self.deferred = ""
         self.is_over = False
         self._provider = provider
         self._engine = engine
@@ -195,15 +203,20 @@ class _Walk:
 
     def batches(self, lane: Lane, meter: Meter) -> Iterator[Batch]:
         """The rows of one lane that the budget allows."""
-        if self._repositories is None:
-            self._repositories = self._provider.list_repositories()
-        for number, repository in enumerate(self._repositories, start=1):
+        if self._repositories is None and not self.deferred:
+            try:
+                self._repositories = self._provider.list_repositories()
+            except TooManyRequests as error:
+                self._put_off(error)
+        for number, repository in enumerate(self._repositories or (), start=1):
             scope = f"{repository.provider_id} {lane.table.name}"
             if scope in self._finished or lane.table.name in repository.without:
                 continue
             if self._budget <= 0:
                 return
-            meter.say(f"{repository.full_name}: {lane.table.name}, {number} of {len(self._repositories)} repositories")
+            meter.say(
+                f"{repository.full_name}: {lane.table.name}, {number} of {len(self._repositories or ())} repositories"
+            )
             yield from self._of_repository(lane, repository, scope)
 
     def remember(self) -> None:
@@ -217,7 +230,7 @@ class _Walk:
                 )  # fmt: skip
         self._changed.clear()
         self._in_piece.clear()
-        self.is_over = self._budget > 0
+        self.is_over = self._budget > 0 or bool(self.deferred)
         self._budget = ROWS_IN_A_PIECE
 
     def _of_repository(self, lane: Lane, repository: Repository, scope: str) -> Iterator[Batch]:
@@ -245,10 +258,16 @@ class _Walk:
             self._broken_in_a_row = 0
         except TokenRefused:
             raise
+        except TooManyRequests as error:
+            self._put_off(error)
         except VendorError as error:
             self._note(repository, scope, error)
         if rows:
             yield lane.table.arrow_table(rows)
+
+    def _put_off(self, error: TooManyRequests) -> None:
+        self.deferred = f"put off, the next pull goes on: {error}"
+        self._budget = 0
 
     def _note(self, repository: Repository, scope: str, error: VendorError) -> None:
         self._finished.add(scope)
@@ -267,15 +286,15 @@ class _Walk:
         return self._cursors[scope]
 
 
-def run_alone(pull_everything: Callable[[], list[LoadResult]], write: Callable[[str], object]) -> int:
-    """What `python -m` does with a pull: its counts or what went wrong, in plain lines; returns the exit status."""
+def run_alone(pull_everything: Callable[[], list[LoadResult]]) -> int:
+    """What `python -m` does with a pull: prints its counts, or what went wrong in plain lines; the exit status."""
     try:
         results = pull_everything()
     except PipelineStepFailed as error:
-        write(f"{pipelines.reason(error)}\n")
-        return 1
-    except (BrokenRepositories, VendorError) as error:
-        write(f"{error}\n")
-        return 1
-    write("".join(f"{result}\n" for result in results))
-    return 0
+        sys.stderr.write(f"{pipelines.reason(error)}\n")
+    except (BrokenRepositories, Deferred, SettingsError) as error:
+        sys.stderr.write(f"{error}\n")
+    else:
+        sys.stdout.write("".join(f"{result}\n" for result in results))
+        return 0
+    return 1

@@ -2,7 +2,8 @@
 
 In: address, headers that carry the token, a `Meter`. Out: decoded JSON answers with their headers. Too many requests
 (429) wait as long as the vendor says; failures on its side (5xx, broken connections) are tried again; both end after
-`MOST_ATTEMPTS`. Every other refusal is a `VendorError` that says what to mend; a refused token is `TokenRefused`.
+`MOST_ATTEMPTS`, the first as `TooManyRequests`. Every other refusal is a `VendorError` that says what to mend; a
+refused token is `TokenRefused`.
 """
 
 from __future__ import annotations
@@ -39,8 +40,15 @@ class VendorError(Exception):
         self.status = status
 
 
+class TooManyRequests(VendorError):
+    """The vendor still says so after all that waiting: what is left must be asked for another time."""
+
+
 class TokenRefused(VendorError):
     """The token is wrong, expired or revoked: nothing can be read until somebody replaces it."""
+
+
+_KINDS: Mapping[int, type[VendorError]] = {401: TokenRefused, TOO_MANY_REQUESTS: TooManyRequests}
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,7 @@ class VendorClient:
         said = _complaint(response)
         hint = self._hints.get(status, "")
         reason = ": ".join(part for part in (hint, said) if part) or "without a reason"
-        raise (TokenRefused if status == 401 else VendorError)(f"GET {shown}: {status}, {reason}", status)
+        raise _KINDS.get(status, VendorError)(f"GET {shown}: {status}, {reason}", status)
 
     def _count(self, response: Response, **_: object) -> None:
         """Count every answer, tries that failed too, and make one header of the vendors' ways to say "wait"."""

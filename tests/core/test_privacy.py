@@ -104,6 +104,19 @@ def test_what_changed_at_gitlab_keeps_its_form() -> None:
     assert cleaned["reviewer_ids"][0] == person_hash("user", GITLAB_USER)
 
 
+def test_the_address_of_a_commit_goes_and_the_commit_stays() -> None:
+    page = f"https://gitlab.example.com/name-one/pay/-/commit/{'c' * 40}"
+
+    assert PEOPLE.clean({"deployment": {"commit_url": page}})["deployment"] == {"commit_sha": "c" * 40}
+    assert PEOPLE.clean({"deployment": {"commit_url": None}})["deployment"] == {}
+
+
+def test_what_a_reviewer_said_stays() -> None:
+    reviewer = PEOPLE.clean({"reviewers": [GITLAB_USER | {"state": "requested_changes"}]})["reviewers"][0]
+
+    assert reviewer == {"person_hash": person_hash("user", GITLAB_USER), "state": "requested_changes"}
+
+
 def test_whether_it_is_a_bot_stays() -> None:
     assert PEOPLE.clean({"user": {"login": "helper", "__typename": "Bot"}})["user"]["__typename"] == "Bot"
     assert PEOPLE.clean({"user": {"login": "helper[bot]", "type": "Bot"}})["user"]["type"] == "Bot"
@@ -208,6 +221,18 @@ def test_a_changed_field_of_jira_that_holds_people_is_hashed_whatever_its_name()
 
     assert cleaned["to"] == cleaned["tmpToAccountId"] == PEOPLE.hash("5c5f88")
     assert "Name" not in json.dumps(cleaned)
+
+
+def test_the_labels_of_an_alert_are_no_person_and_each_speaks_for_itself() -> None:
+    labels = {"service": "postgres", "job": "postgres", "user": "postgres", "account_id": "4711", "name": "disk"}
+    cleaned = PEOPLE.clean({"alerts": [{"labels": labels}]})["alerts"][0]["labels"]
+
+    assert {name: cleaned[name] for name in ("service", "job", "name")} == {
+        "service": "postgres",
+        "job": "postgres",
+        "name": "disk",
+    }
+    assert cleaned["user"] == PEOPLE.hash("postgres")
 
 
 def test_odd_values_where_people_are_expected_do_no_harm() -> None:

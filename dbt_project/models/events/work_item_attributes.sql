@@ -150,9 +150,9 @@ known as (
         end as is_deleted,
         case
             when looked_for.state = 'deleted' and not latest.is_deletion then looked_for.observed_at
-            when looked_for.state is distinct from 'present' and latest.is_deletion then latest.event_at
+            when coalesce(looked_for.state, '') <> 'present' and latest.is_deletion then latest.event_at
         end as deleted_at,
-        looked_for.state is not distinct from 'out_of_scope' as is_out_of_scope,
+        coalesce(looked_for.state = 'out_of_scope', false) as is_out_of_scope,
         per_ticket.first_seen_at,
         latest.event_at as snapshot_at,
         latest.status_name,
@@ -210,7 +210,7 @@ candidates as (
     from known
     left join {{ source('config', 'jira_projects') }} as projects
         on known.jira_project_key = projects.jira_project_key
-    left join stream_names as by_field on lower(trim(known.delivery_stream_value)) = by_field.name
+    left join stream_names as by_field on {{ stream_key('known.delivery_stream_value') }} = by_field.name
     left join active_streams as by_project on projects.delivery_stream_id = by_project.stream_id
     left join lateral (
         {{ first_stream_named_in('known.labels') }}
@@ -248,7 +248,7 @@ tech_streams as (
         array_agg(distinct tech_stream_names.stream_id) as field_tech_stream_ids
     from known
     cross join lateral unnest(known.tech_stream_values) as named (name)
-    inner join tech_stream_names on lower(trim(named.name)) = tech_stream_names.name
+    inner join tech_stream_names on {{ stream_key('named.name') }} = tech_stream_names.name
     group by known.ticket_id
 ),
 
@@ -299,7 +299,7 @@ final as (
     left join delivery_streams on known.ticket_id = delivery_streams.ticket_id
     left join tech_streams on known.ticket_id = tech_streams.ticket_id
     left join sprints on known.jira_sprint_id = sprints.jira_sprint_id
-    left join tech_stream_names as blocking on lower(trim(known.blocking_tech_stream_value)) = blocking.name
+    left join tech_stream_names as blocking on {{ stream_key('known.blocking_tech_stream_value') }} = blocking.name
 )
 
 select * from final

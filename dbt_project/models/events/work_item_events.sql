@@ -286,7 +286,7 @@ final as (
     inner join tickets on shown.ticket_id = tickets.ticket_id
     left join sprints on shown.jira_sprint_id = sprints.jira_sprint_id
     left join tech_stream_names as blocking
-        on lower(trim(shown.blocking_tech_stream_value)) = blocking.name
+        on {{ stream_key('shown.blocking_tech_stream_value') }} = blocking.name
 )
 
 select * from final

@@ -123,8 +123,13 @@ class ClonedHistory:
     def unreachable(self, known: Sequence[str], refs: Refs) -> Iterator[str]:
         """The commits that `known` reaches and the tips do not."""
         lost = [sha for sha in known if sha not in refs.tips]
-        if lost:
-            yield from self._git.lines("rev-list", "--stdin", stdin=[*lost, *(f"^{sha}" for sha in refs.tips)])
+        if not lost:
+            return
+        suspects = self._git.lines("rev-list", "--stdin", stdin=[*lost, *(f"^{sha}" for sha in refs.tips)])
+        if suspects:
+            # git walks by date: where dates are wrong it suspects commits that are there. A whole walk does not err.
+            there = set(self._git.lines("rev-list", "--stdin", stdin=sorted(refs.tips)))
+            yield from (sha for sha in suspects if sha not in there)
 
     def line(self, refs: Refs, behind: str | None = None) -> list[str] | None:
         """The first-parent line, oldest first; with `behind`, what came on top of it; None where it is not there."""

@@ -132,12 +132,13 @@ class _Reading:
         on_top = history.line(refs, known.head)
         line = history.line(refs) or [] if on_top is None else on_top
         start = 0 if on_top is None else length
+        read_again = self._keep_places()
         self._place(line, start)
         self._load.merge(GIT_COMMITS)
         self._forget(history.unreachable(tips, refs))
         self._place_known(everything=on_top is None)
         same_pulls = (known.pull_heads, known.are_merge_requests) == (refs.pull_heads, refs.are_merge_requests)
-        if on_top is None or not same_pulls or (graph.has_candidates and refs.pull_heads):
+        if on_top is None or not same_pulls or (graph.has_candidates and (refs.pull_heads or read_again)):
             # Any pull request may look different now: they are made again, from the messages and the known numbers.
             graph = _graph(refs)
             for commit in history.commits(refs, counted=False):
@@ -174,6 +175,21 @@ class _Reading:
             from pg_temp.branch_line as line
             where commits.sha = line.sha
             """
+        )
+
+    def _keep_places(self) -> bool:
+        """Staged commits that were there already keep their place; returns whether there are any.
+
+        git walks by date, so where dates are wrong it may tell of old commits too when it is asked for new ones.
+        """
+        return bool(
+            self._execute(
+                """
+                update pg_temp.staged_commits as commits set branch_position = known.branch_position
+                from raw_git.commits as known
+                where known.repo_full_name = :name and known.sha = commits.sha
+                """
+            )
         )
 
     def _place_known(self, *, everything: bool) -> None:
@@ -231,8 +247,10 @@ class _Reading:
         there: bool = self._load.connection.execute(query, {"name": self._name, "sha": cursor["head"]}).scalar_one()
         return cursor if there else None
 
-    def _execute(self, statement: str) -> None:
-        self._load.connection.execute(text(statement), {"name": self._name, "load_id": self._load.load_id})
+    def _execute(self, statement: str) -> int:
+        """Run a statement about this repository; returns how many rows it changed."""
+        values = {"name": self._name, "load_id": self._load.load_id}
+        return int(self._load.connection.execute(text(statement), values).rowcount)
 
 
 def _graph(refs: Refs) -> CommitGraph:

@@ -5,8 +5,6 @@ python -m ingestion.sources.gitlab
 
 from __future__ import annotations
 
-import sys
-
 from core.settings import exit_on_wrong_settings
 from ingestion.sources.changes import run_alone
 from ingestion.sources.gitlab.pull import pull_gitlab
@@ -15,7 +13,7 @@ from ingestion.sources.gitlab.pull import pull_gitlab
 def main() -> int:
     """Run the source once, from where the last run ended; returns the exit status."""
     settings = exit_on_wrong_settings()
-    return run_alone(lambda: pull_gitlab(settings), sys.stderr.write)
+    return run_alone(lambda: pull_gitlab(settings))
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ from core.privacy import Pseudonymiser
 from ingestion.operations import Meter
 from ingestion.sources.jira.client import ALL_FIELDS, PAGE_SIZE, Issue, JiraClient
 from ingestion.sources.jira.cloud import CloudClient
-from ingestion.sources.jira.connection import JiraConnection, JiraError
+from ingestion.sources.jira.connection import JiraConnection
 from ingestion.sources.jira.data_center import DataCenterClient
 from ingestion.sources.jira.issues import batches
 from ingestion.sources.jira.query import incremental_jql
-from ingestion.sources.jira.site import JiraSite
+from ingestion.sources.jira.site import JiraError, JiraSite, naming_nobody
 from ingestion.sources.tables import Batch, RawTable
 from ingestion.sources.tables.jira import JIRA_ISSUES, JIRA_TOMBSTONES
 
@@ -67,13 +67,14 @@ def jira(
 
     def pages() -> Iterator[list[Issue]]:
         client = client_of(site, meter)
-        query = incremental_jql(jql, updated_since, client.account_time_zone())
         read = 0
-        for page in client.search(query, fields=ALL_FIELDS, page_size=page_size, with_changelog=with_changelog):
-            back.update((str(issue["id"]), str(issue["key"])) for issue in page if str(issue.get("id")) in (gone or {}))
-            yield page
-            read += len(page)
-            meter.say(f"{read:,} issues")
+        with naming_nobody(jql, pseudonymiser):
+            query = incremental_jql(jql, updated_since, client.account_time_zone())
+            for page in client.search(query, fields=ALL_FIELDS, page_size=page_size, with_changelog=with_changelog):
+                back.update((str(issue["id"]), str(issue["key"])) for issue in page if issue.get("id") in (gone or {}))
+                yield page
+                read += len(page)
+                meter.say(f"{read:,} issues")
 
     def tombstones() -> Iterator[Batch]:
         if back:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from ingestion.sources.jira.connection import JiraConnection, JiraError, list_of
+from ingestion.sources.jira.connection import JiraConnection, list_of
+from ingestion.sources.jira.site import JiraError
 
 Issue = dict[str, Any]
 ALL_FIELDS = ("*all",)

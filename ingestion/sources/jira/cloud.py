@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ingestion.sources.jira.client import PAGE_SIZE, Issue, JiraClient, came_cut, in_groups, whole
-from ingestion.sources.jira.connection import JiraError, list_of
+from ingestion.sources.jira.connection import list_of
 from ingestion.sources.jira.query import ORDER
+from ingestion.sources.jira.site import JiraError
 
 # A search gives the newest 40 histories of an issue and no more.
 MOST_HISTORIES_IN_A_SEARCH = 40

@@ -17,7 +17,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from requests.exceptions import RequestException
 
 from ingestion.operations import Meter
-from ingestion.sources.jira.site import JiraSite
+from ingestion.sources.jira.site import JiraError, JiraSite
 
 MOST_ATTEMPTS = 6
 FIRST_DELAY_SECONDS = 0.5
@@ -39,14 +39,6 @@ _HINTS = {
 # Jira answers a wrong token on some addresses like an anonymous visitor: 200, with nothing in it, and this header.
 LOGIN_HEADER = "X-Seraph-LoginReason"
 _FAILED_LOGINS = ("AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED", "AUTHORISATION_FAILED")
-
-
-class JiraError(Exception):
-    """Jira does not answer as it should; the message names the request, the status and what Jira said."""
-
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class _Bearer(AuthBase):

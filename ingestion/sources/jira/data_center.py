@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ingestion.sources.jira.client import CHEAP_FIELDS, Issue, JiraClient, came_cut, whole
-from ingestion.sources.jira.connection import JiraError, list_of
+from ingestion.sources.jira.connection import list_of
+from ingestion.sources.jira.site import JiraError
 
 SEARCH = "/rest/api/2/search"
 # Pages in a row that bring nothing new, before a site is held to be broken.

@@ -10,7 +10,7 @@ import orjson
 
 from core.privacy import Pseudonymiser
 from ingestion.sources.jira.client import Issue
-from ingestion.sources.jira.connection import JiraError
+from ingestion.sources.jira.site import JiraError
 from ingestion.sources.tables import JIRA_ISSUES, Batch
 
 ROWS_IN_A_BATCH = 1_000

@@ -13,10 +13,9 @@ from core.settings import Settings
 from ingestion.pipelines import LoadResult
 from ingestion.sources.jira import jira
 from ingestion.sources.jira.calendar import synchronise
-from ingestion.sources.jira.connection import JiraError
 from ingestion.sources.jira.reconcile import Doubt, jira_reconciliation
 from ingestion.sources.jira.registry import Seen, jira_registry
-from ingestion.sources.jira.site import JiraSite, cursor_scope, site_of, without_people
+from ingestion.sources.jira.site import JiraError, JiraSite, cursor_scope, site_of, without_people
 from ingestion.sources.jira.sprints import jira_sprints
 from ingestion.sources.jira.store import JiraStore
 

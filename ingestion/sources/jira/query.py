@@ -18,7 +18,10 @@ ZONE_UNCERTAINTY = timedelta(hours=14)
 # `/search/jql` refuses queries without a restriction; no issue is older than Jira.
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 ORDER = "ORDER BY updated ASC, key ASC"
-_ORDER_BY = re.compile(r"\border\s+by\b.*$", re.IGNORECASE | re.DOTALL)
+# What stands in quotes is met first, so that a search for the words "order by" stays.
+_ORDER_BY = re.compile(
+    r"""(?P<quoted>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\border\s+by\b.*""", re.IGNORECASE | re.DOTALL
+)
 
 
 def incremental_jql(jql: str, updated_since: datetime | None, time_zone: str | None) -> str:
@@ -43,7 +46,7 @@ def everything_jql(jql: str) -> str:
 
 def within(jql: str, restriction: str) -> str:
     """`jql` without its order, and one more restriction."""
-    scope = _ORDER_BY.sub("", jql).strip()
+    scope = _ORDER_BY.sub(lambda match: match["quoted"] or "", jql).strip()
     return f"{f'({scope}) AND ' if scope else ''}{restriction}"
 
 

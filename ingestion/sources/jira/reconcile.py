@@ -19,10 +19,9 @@ from core.privacy import Pseudonymiser
 from ingestion.operations import Meter
 from ingestion.sources.jira import client_of, resource_of
 from ingestion.sources.jira.client import ALL_FIELDS, CHEAP_FIELDS, Issue, JiraClient, in_groups
-from ingestion.sources.jira.connection import JiraError
 from ingestion.sources.jira.issues import batches, updated_at
 from ingestion.sources.jira.query import ORDER, everything_jql, within
-from ingestion.sources.jira.site import JiraSite
+from ingestion.sources.jira.site import JiraError, JiraSite, naming_nobody
 from ingestion.sources.tables import Batch
 from ingestion.sources.tables.jira import JIRA_ISSUES, JIRA_TOMBSTONES
 
@@ -78,8 +77,13 @@ def jira_reconciliation(
 ) -> list[DltResource]:
     """The issues to fetch (again), then the tombstones. Raises `JiraError` while reading."""
     comparison = _Comparison(client_of(site, meter), held, jql, with_changelog, doubt or Doubt())
+
+    def fetched() -> Iterator[list[Issue]]:
+        with naming_nobody(jql, pseudonymiser):
+            yield from comparison.fetched()
+
     return [
-        resource_of(JIRA_ISSUES, batches(comparison.fetched(), pseudonymiser), newest="updated_at"),
+        resource_of(JIRA_ISSUES, batches(fetched(), pseudonymiser), newest="updated_at"),
         resource_of(JIRA_TOMBSTONES, comparison.tombstones()),
     ]
 

@@ -18,9 +18,8 @@ from core.privacy import Pseudonymiser
 from ingestion.operations import Meter
 from ingestion.sources.jira import client_of, resource_of
 from ingestion.sources.jira.client import JiraClient
-from ingestion.sources.jira.connection import JiraError
 from ingestion.sources.jira.registry import HANDFUL, LEAST_SHARE, board_row
-from ingestion.sources.jira.site import JiraSite
+from ingestion.sources.jira.site import JiraError, JiraSite
 from ingestion.sources.tables import Batch
 from ingestion.sources.tables.jira import JIRA_BOARDS, JIRA_SPRINT_ISSUES, JIRA_SPRINTS
 

@@ -22,6 +22,7 @@ class RandomHistory:
         self.parents: dict[str, tuple[str, ...]] = {}
         self.main = self.commit("The beginning")
         self.topics: list[str] = []
+        self.announced: list[tuple[int, str]] = []
         self.pulls: dict[int, str] = {}
         self.number = 0
         self.push()
@@ -29,11 +30,12 @@ class RandomHistory:
     def happen(self) -> list[str]:
         """Let some things happen, then push; returns their names."""
         things: list[Callable[[], None]] = [
-            self.work, self.work, self.open, self.open, self.merge, self.merge, self.squash, self.squash,
-            self.rewrite, self.go_back, self.swap_parents, self.fast_forward, self.join_root, self.move_pull,
-            self.drop_pull, self.tag, self.untag, self.work_on_topic,
+            self.work, self.work, self.open, self.open, self.work_on_topic, self.merge, self.merge, self.squash,
+            self.squash, self.announce, self.announce, self.merge_announced, self.merge_announced, self.rewrite,
+            self.go_back, self.swap_parents, self.swap_parents, self.fast_forward, self.join_root, self.move_pull,
+            self.drop_pull, self.drop_pull, self.tag, self.untag,
         ]  # fmt: skip
-        chosen = self.dice.choices(things, k=self.dice.randint(1, 3))
+        chosen = self.dice.choices(things, k=self.dice.choice((1, 1, 2, 3, 5)))
         for thing in chosen:
             thing()
         self.push()
@@ -41,7 +43,7 @@ class RandomHistory:
 
     def commit(self, message: str, *parents: str) -> str:
         """A commit, with a date now and then that no calendar has."""
-        at = START + len(self.parents) * HOUR if self.dice.random() < 0.95 else 10**15
+        at = START + len(self.parents) * HOUR if self.dice.random() < 0.9 else 10**15
         header = [f"tree {self.dice.choice(self.trees)}", *(f"parent {parent}" for parent in parents)]
         text = "\n".join([*header, f"author {AUTHOR} {at} +0000", f"committer {AUTHOR} {at} +0000", "", message, ""])
         given = ["hash-object", "-t", "commit", "-w", "--stdin", "--literally"]
@@ -62,22 +64,19 @@ class RandomHistory:
         self.topics.append(self.commit("a topic begins", self.dice.choice(self.line() + self.topics)))
 
     def work_on_topic(self) -> None:
-        if self.topics:
-            self.topics.append(self.commit("more on the topic", self.topics.pop()))
+        self.topics.append(self.commit("more on the topic", self.topic()))
 
     def merge(self) -> None:
-        if self.topics:
-            topic = self.topic()
-            self.number += 1
-            message = f"Merge pull request #{self.number} from acme/topic\n\nTitle {self.number}"
-            self.main = self.commit(message, self.main, topic)
-            self.know(topic)
+        topic = self.topic()
+        self.number += 1
+        message = f"Merge pull request #{self.number} from acme/topic\n\nTitle {self.number}"
+        self.main = self.commit(message, self.main, topic)
+        self.know(topic)
 
     def squash(self) -> None:
-        if self.topics:
-            self.number += self.dice.randint(0, 1)
-            self.know(self.topic())
-            self.main = self.commit(f"Squashed (#{max(self.number, 1)})", self.main)
+        self.number += self.dice.randint(0, 1)
+        self.know(self.topic())
+        self.main = self.commit(f"Squashed (#{max(self.number, 1)})", self.main)
 
     def rewrite(self) -> None:
         """The last commits once more, with other messages: a rebase, pushed by force."""
@@ -87,13 +86,23 @@ class RandomHistory:
             for old in line[1:]:
                 self.main = self.commit(f"again {len(self.parents)}", self.main, *self.parents[old][1:])
 
+    def announce(self) -> None:
+        """A pull request is opened, to be merged another day."""
+        self.number += 1
+        self.announced.append((self.number, self.topic()))
+        self.know(self.announced[-1][1])
+
+    def merge_announced(self) -> None:
+        if self.announced:
+            number, topic = self.announced.pop()
+            self.main = self.commit(f"Merge pull request #{number} from acme/topic", self.main, topic)
+
     def go_back(self) -> None:
         self.main = self.dice.choice(self.line()[-5:])
 
     def swap_parents(self) -> None:
         """Main merged into a topic, and the topic pushed as main: another line leads to the root."""
-        if self.topics:
-            self.main = self.commit("Merge branch 'main' into topic", self.topic(), self.main)
+        self.main = self.commit("Merge branch 'main' into topic", self.topic(), self.main)
 
     def fast_forward(self) -> None:
         topic = self.commit("behind main", self.main)
@@ -110,7 +119,8 @@ class RandomHistory:
 
     def drop_pull(self) -> None:
         if self.pulls:
-            number, _ = self.pulls.popitem()
+            number = self.dice.choice(list(self.pulls))
+            del self.pulls[number]
             self.repository.git("update-ref", "-d", f"refs/pull/{number}/head")
 
     def tag(self) -> None:
@@ -120,6 +130,8 @@ class RandomHistory:
         self.repository.git("update-ref", "-d", f"refs/tags/v{self.dice.randint(1, 4)}")
 
     def topic(self) -> str:
+        if not self.topics:
+            self.open()
         return self.topics.pop(self.dice.randrange(len(self.topics)))
 
     def know(self, head: str) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from core.database import database_url, make_engine
 from core.settings import Settings
 from ingestion.sources.git_history import ClonedHistory, load_git
 from tests.ingestion.sources.conftest import Query
@@ -58,15 +57,13 @@ def test_bit_by_bit_is_what_one_reading_finds(
     raw_tables: Settings, engine: Engine, rows: Query, tmp_path: Path, seed: int, pulls: str
 ) -> None:
     story = RandomHistory(tmp_path / f"{pulls}.git", seed)
-    own = make_engine(database_url(raw_tables), pool_size=2)
-    load_git(story.repository.folder, NAME, raw_tables, engine=own)
+    load_git(story.repository.folder, NAME, raw_tables, engine=engine)
     for _ in range(PUSHES):
         happened = story.happen()
-        load_git(story.repository.folder, NAME, raw_tables, engine=own)
+        load_git(story.repository.folder, NAME, raw_tables, engine=engine)
         forget(engine, FRESH)
-        load_git(story.repository.folder, FRESH, raw_tables, engine=own)
+        load_git(story.repository.folder, FRESH, raw_tables, engine=engine)
         assert state(rows, NAME) == state(rows, FRESH), happened
-    own.dispose()
 
 
 def commits_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -20,7 +20,7 @@ from ingestion.sources.jira import JiraError, JiraSite, client_of, connection, j
 from ingestion.sources.jira.query import incremental_jql
 from tests.ingestion.sources.conftest import Query, failing_load
 from tests.ingestion.sources.jira_server import EMAIL, TOKEN, Fault, JiraServer, Request
-from tests.ingestion.sources.jira_shapes import PERSON, START, history, issue
+from tests.ingestion.sources.jira_shapes import PERSON, START, history, issue, with_histories
 
 
 @pytest.fixture
@@ -200,6 +200,64 @@ def test_a_short_changelog_costs_no_request(raw_tables: Settings, rows: Query) -
         load(server, raw_tables)
         assert [request.path.rpartition("/")[2] for request in server.requests] == ["myself", "jql"]
     assert rows("select jsonb_array_length(changelog) from raw_jira.issues") == [(1,)]
+
+
+def test_several_long_changelogs_are_fetched_in_one_question_and_dated_as_all_others(
+    raw_tables: Settings, rows: Query
+) -> None:
+    # Their histories come mixed, in order of their dates, five to a page, with numbers for dates.
+    long = [with_histories(issue(number), *range(number, number + 8)) for number in (1, 2, 3)]
+    with JiraServer([*long, with_histories(issue(4), 1)]) as server:
+        load(server, raw_tables)
+        asked = [request.parameters for request in server.requests if request.path.endswith("/changelog/bulkfetch")]
+    assert [sorted(parameters["issueIdsOrKeys"]) for parameters in asked] == [["10001", "10002", "10003"]] * 5
+    for number in (1, 2, 3):
+        [(changelog,)] = rows("select changelog from raw_jira.issues where id = :id", id=str(10_000 + number))
+        expected = [history(entry) for entry in range(number, number + 8)]
+        assert [(entry["id"], entry["created"]) for entry in changelog] == [
+            (entry["id"], entry["created"]) for entry in expected
+        ]
+
+
+def test_forty_histories_may_be_all_or_the_last_forty_so_the_rest_is_asked_for(
+    raw_tables: Settings, rows: Query
+) -> None:
+    with JiraServer([with_histories(issue(1), *range(50))]) as server:
+        server.histories_in_a_search, server.tells_length_of_changelogs = 40, False
+        load(server, raw_tables)
+    assert rows("select jsonb_array_length(changelog) from raw_jira.issues") == [(50,)]
+
+
+def test_changelogs_that_do_not_come_stop_the_load(
+    raw_tables: Settings, rows: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with JiraServer(with_histories(issue(number), *range(8)) for number in (1, 2)) as server:
+        monkeypatch.setattr(server, "_changelogs", lambda _parameters: (200, b'{"issueChangeLogs": []}'))
+        with failing_load("the changelog of issue 10001 did not come"):
+            load(server, raw_tables)
+    assert rows("select count(*) from raw_jira.issues") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"issues": [], "isLast": false}', "a page says that others follow, and not how to get them"),
+        (b'{"isLast": true}', "the list is missing in the answer"),
+        (b"[]", "the answer is not a JSON object"),
+    ],
+)
+def test_a_page_that_is_not_whole_replaces_nothing(
+    site: JiraServer, raw_tables: Settings, rows: Query, body: bytes, reason: str
+) -> None:
+    site.faults.extend([None, None, Fault(body=body)])
+    with failing_load(reason):
+        load(site, raw_tables)
+    assert rows("select count(*) from raw_jira.issues") == [(0,)]
+
+
+def test_words_in_quotes_are_no_order() -> None:
+    asked = incremental_jql('summary ~ "order by phone" order by created', None, None)
+    assert asked.startswith('(summary ~ "order by phone") AND updated >= ')
 
 
 def test_a_changelog_that_was_not_asked_for_is_null_and_an_empty_one_is_empty(

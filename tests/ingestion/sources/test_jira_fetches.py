@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from core import clock
 from core.privacy import Pseudonymiser
 from core.settings import Settings, SettingsError
-from ingestion.sources.jira import connection
+from ingestion.sources.jira import __main__, connection
 from ingestion.sources.jira.pull import pull_jira, pull_registry, pull_sprints, reconcile_jira, sync_sprints
 from ingestion.sources.jira.site import JiraSite, without_people
 from tests.ingestion.sources.conftest import JiraSettings, Query, failing_load
@@ -179,3 +179,27 @@ def test_a_query_is_written_down_without_the_people_it_names(jql: str, kept: str
     written = without_people(jql, Pseudonymiser("a key"))
     assert kept in written
     assert forgotten not in written
+
+
+def test_a_refused_query_is_told_without_the_people_it_names(
+    site: JiraServer, jira_settings: JiraSettings, rows: Query
+) -> None:
+    said = b"{\"errorMessages\": [\"The value 'Zoltan Example' does not exist for the field 'assignee'.\"]}"
+    site.faults.extend([None, Fault(400, body=said)])
+    with failing_load("does not exist for the field 'assignee'"):
+        pull_jira(jira_settings(site, jira_jql='assignee = "Zoltan Example"'))
+    [(query, message)] = rows("select query, message from ops.fetch_operations")
+    assert "Zoltan" not in query + message
+
+
+def test_the_source_runs_alone(
+    site: JiraServer, jira_settings: JiraSettings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = jira_settings(site)
+    monkeypatch.setattr(__main__, "exit_on_wrong_settings", lambda: settings)
+    monkeypatch.setattr(__main__, "configure_logging", lambda _settings: None)
+    assert __main__.main(["issues"]) == 0
+    assert "issues: 250 fetched, 250 stored" in capsys.readouterr().out
+    site.expired = "refused"
+    assert __main__.main(["sprints"]) == 1
+    assert "the API token is wrong, or the token has expired" in capsys.readouterr().err

@@ -32,13 +32,23 @@ def site(request: pytest.FixtureRequest) -> Iterator[JiraServer]:
 
 @pytest.fixture
 def settings(site: JiraServer, jira_settings: JiraSettings) -> Settings:
-    """Everything was pulled and reconciled once."""
+    """Everything was pulled and reconciled once; written down here, since two fetches before each test cost seconds."""
     made: Settings = jira_settings(site, jira_jql="labels = ours")
-    with clock.stopped_at(START + timedelta(days=1)):
-        pull_jira(made)
+    scope, pulled_at = cursor_scope(site_of(made), made.jira_jql), START + timedelta(days=1)
     with JiraStore(made) as store:
-        store.write_cursor("reconciled", cursor_scope(site_of(made), made.jira_jql), {"at": START.isoformat()})
-    site.requests.clear()
+        store.write_cursor("issues", scope, {"until": pulled_at.isoformat()})
+        store.write_cursor("reconciled", scope, {"at": pulled_at.isoformat()})
+        with store.engine.begin() as connection_:
+            connection_.execute(
+                text(
+                    "insert into raw_jira.issues (id, key, updated_at, fields, changelog, _dlt_load_id, _dlt_id)"
+                    " values (:id, :key, :updated, '{}', '[]', 'a load', :id)"
+                ),
+                [
+                    {"id": str(10_000 + number), "key": f"PAY-{number}", "updated": START + timedelta(minutes=number)}
+                    for number in range(1, COUNT + 1)
+                ],
+            )
     return made
 
 

@@ -51,10 +51,18 @@ def payments() -> Repo:
 
 @pytest.fixture
 def site() -> Iterator[GithubServer]:
-    """The site, with the App in both organisations."""
-    ledger = Repo(201, BETA, "ledger", pulls=[Pull(1, 30), Pull(2, 60, closed=90)])
-    with GithubServer([payments(), ledger], [Installation(1, ACME), Installation(2, BETA)]) as server:
+    """The site, with the App in one organisation."""
+    ledger = Repo(102, ACME, "ledger", pulls=[Pull(1, 30), Pull(2, 60, closed=90)])
+    with GithubServer([payments(), ledger], [Installation(1, ACME)]) as server:
         yield server
+
+
+@pytest.fixture
+def beta(site: GithubServer) -> Repo:
+    """A repository of a second organisation with the App."""
+    site.installations.append(Installation(2, BETA))
+    site.repositories.append(Repo(201, BETA, "reports", "trunk", pulls=[Pull(1, 30), Pull(2, 60)]))
+    return site.repositories[-1]
 
 
 @pytest.fixture(autouse=True)

@@ -32,7 +32,6 @@ def api(site: GithubServer) -> Repo:
         deployments=[Deployment(6, 80, [(81, "in_progress"), (85, "success")])],
     )
     site.repositories = [repository]
-    site.installations.pop()
     return repository
 
 

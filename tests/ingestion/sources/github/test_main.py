@@ -19,14 +19,13 @@ def settings(app: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.mark.usefixtures("settings")
 def test_each_command_says_what_it_did(site: GithubServer, capsys: pytest.CaptureFixture[str]) -> None:
-    site.installations.pop()
     site.repositories[0].pulls = [Pull(1, 14 * 24 * 60)]
     assert program.main(["gaps"]) == 0
     assert "acme/payments 2026-01-19: 1 of 1 deliveries missed" in capsys.readouterr().out
     assert program.main([]) == 0
     assert "deployments: 7 fetched, 7 stored" in capsys.readouterr().out
     assert program.main(["sync"]) == 0
-    assert "repositories: 1 fetched, 1 stored" in capsys.readouterr().out
+    assert "repositories: 2 fetched, 2 stored" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("settings")

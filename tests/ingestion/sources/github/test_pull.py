@@ -25,11 +25,13 @@ def everything(rows: Query) -> list[object]:
     ]
 
 
+@pytest.mark.usefixtures("beta")
 def test_the_past_of_every_organisation_is_read(app: Settings, rows: Query) -> None:
     pull_github(app)
     assert rows("select repo_full_name, count(*) from raw_github.pull_requests group by 1 order by 1") == [
+        ("acme/ledger", 2),
         ("acme/payments", 130),
-        ("beta/ledger", 2),
+        ("beta/reports", 2),
     ]
     assert rows("select count(*), min(tag_name), max(sha) from raw_github.releases") == [(5, "v1", "c" * 40)]
     assert rows("select count(*) from raw_github.deployments") == [(7,)]
@@ -48,9 +50,9 @@ def test_reviews_and_commits_beyond_the_first_page_are_read(app: Settings, rows:
 
 
 def test_nothing_older_than_the_backfill_is_read(app: Settings, site: GithubServer, rows: Query) -> None:
-    site.repository("beta/ledger").pulls = [Pull(1, 0), Pull(2, 0, updated=3 * 24 * 60), Pull(3, 12 * 24 * 60)]
+    site.repository("acme/ledger").pulls = [Pull(1, 0), Pull(2, 0, updated=3 * 24 * 60), Pull(3, 12 * 24 * 60)]
     pull_github(app.model_copy(update={"backfill_days": 13}))
-    assert rows("select pr_number from raw_github.pull_requests where repo_full_name = 'beta/ledger' order by 1") == [
+    assert rows("select pr_number from raw_github.pull_requests where repo_full_name = 'acme/ledger' order by 1") == [
         (2,),
         (3,),
     ]
@@ -62,16 +64,16 @@ def test_a_second_pull_changes_nothing_and_asks_little(app: Settings, site: Gith
     asked = len(site.requests)
     with clock.stopped_at(NOW + timedelta(hours=1)):
         results = pull_github(app)
-    assert [result.rows for result in results] == [0, 0]
+    assert [result.rows for result in results] == [0]
     assert rows("select _dlt_load_id, _dlt_id, fetched_at from raw_github.pull_requests order by 2") == before
-    # The installations; and for each organisation its token, its repositories, and one question for each kind.
-    assert len(site.requests) - asked == 1 + 2 * (1 + 1 + 3)
+    # The installations; the token, the list of repositories, and one question for each kind.
+    assert len(site.requests) - asked == 1 + 1 + 1 + 3
 
 
 def test_what_changed_since_is_read_again(app: Settings, site: GithubServer, rows: Query) -> None:
     pull_github(app)
     minutes = (NOW + timedelta(hours=2) - START).total_seconds() / 60
-    ledger = site.repository("beta/ledger")
+    ledger = site.repository("acme/ledger")
     ledger.pulls[0].merged = minutes
     ledger.pulls.append(Pull(3, minutes))
     site.repository("acme/payments").deployments[-1].statuses.append((minutes, "inactive"))
@@ -80,7 +82,7 @@ def test_what_changed_since_is_read_again(app: Settings, site: GithubServer, row
         results = pull_github(app)
     assert sum(result.rows for result in results) == 4
     assert rows("select pr_number from raw_github.pull_requests where pull_request ->> 'merged' = 'true' "
-                "and repo_full_name = 'beta/ledger'") == [(1,)]  # fmt: skip
+                "and repo_full_name = 'acme/ledger'") == [(1,)]  # fmt: skip
     assert rows("select statuses -> -1 ->> 'state' from raw_github.deployments where deployment_id = '7'") == [
         ("inactive",)
     ]
@@ -109,10 +111,9 @@ def test_progress_is_on_record(app: Settings, rows: Query) -> None:
         "select operation, query, status, rows_fetched, progress, api_calls > 0, rate_limit_remaining > 4900 "
         "from ops.fetch_operations order by operation, query"
     )
-    assert recorded[0] == ("list", "installations", "success", 2, None, True, True)
+    assert recorded[0] == ("list", "installations", "success", 1, None, True, True)
     assert [row[:4] for row in recorded[1:]] == [
-        ("pull", "acme", "success", 142),
-        ("pull", "beta", "success", 2),
+        ("pull", "acme", "success", 144),
     ]
     assert all("deployments" in row[4] and row[5] and row[6] for row in recorded[1:])
 
@@ -160,14 +161,14 @@ def test_a_pull_request_says_the_same_by_query_as_by_webhook(person: Settings, s
 def test_bots_and_deleted_accounts_have_the_name_that_webhooks_give_them(
     app: Settings, site: GithubServer, rows: Query
 ) -> None:
-    site.repository("beta/ledger").pulls = [Pull(1, 5, by=None, reviews=[Review(1, 6, by=None)])]
+    site.repository("acme/ledger").pulls = [Pull(1, 5, by=None, reviews=[Review(1, 6, by=None)])]
     pull_github(app)
     pseudonymiser = Pseudonymiser("the pseudonym key of the tests")
     assert rows("select pull_request -> 'user' from raw_github.pull_requests where pr_number = 130") == [
         ({"person_hash": pseudonymiser.hash("dependabot[bot]"), "type": "Bot"},)
     ]
     assert rows("select pull_request -> 'user', reviews -> 0 -> 'user' from raw_github.pull_requests "
-                "where repo_full_name = 'beta/ledger'") == [
+                "where repo_full_name = 'acme/ledger'") == [
         ({"person_hash": pseudonymiser.hash("ghost"), "type": "User"}, None)
     ]  # fmt: skip
 
@@ -197,7 +198,7 @@ def test_a_deployment_has_its_statuses_oldest_first_and_in_small_letters(
     app: Settings, site: GithubServer, rows: Query
 ) -> None:
     statuses = [(10 + number, "in_progress") for number in range(24)] + [(60.0, "success")]
-    site.repository("beta/ledger").deployments = [Deployment(90, 10, statuses, ref=None)]
+    site.repository("acme/ledger").deployments = [Deployment(90, 10, statuses, ref=None)]
     pull_github(app)
     [(deployment, stored, updated_at)] = rows(
         "select deployment, statuses, updated_at from raw_github.deployments where deployment_id = '90'"
@@ -243,7 +244,7 @@ def test_a_repository_that_an_admin_switched_off_is_not_read(app: Settings, rows
             "select stream_id, 'acme', 'payments', 'acme/payments', false, '101' from stream"
         )
     pull_github(app)
-    assert rows("select distinct repo_full_name from raw_github.pull_requests") == [("beta/ledger",)]
+    assert rows("select distinct repo_full_name from raw_github.pull_requests") == [("acme/ledger",)]
 
 
 def test_without_an_app_and_a_token_the_missing_secret_is_named(raw_tables: Settings) -> None:

@@ -15,6 +15,7 @@ from core import clock
 from core.privacy import Pseudonymiser
 from core.secrets import secrets_for
 from core.settings import Settings, SettingsError
+from ingestion.operations import Deferred
 from ingestion.pipelines import LoadResult
 from ingestion.sources import changes, http
 from ingestion.sources.changes import BrokenRepositories
@@ -220,6 +221,26 @@ def test_too_many_requests_are_waited_out_as_long_as_gitlab_says(
     assert fetched(pull_gitlab(settings)) == 9
     assert waits == [7, 30]
     assert rows("select rate_limit_delays, rate_limit_remaining from ops.fetch_operations") == [(2, 1987)]
+
+
+def test_where_gitlab_will_answer_no_more_the_rest_is_put_off_and_fetched_next_time(
+    settings: Settings, gitlab: GitLabServer, rows: Query
+) -> None:
+    # The list of projects, a page, and four questions about each merge request: the third one stays unread.
+    gitlab.faults.extend([*[None] * 10, *[Fault(429)] * http.MOST_ATTEMPTS])
+    with pytest.raises(Deferred, match=r"the next pull goes on: .* 429"):
+        pull_gitlab(settings)
+    assert [row.iid for row in rows(MERGE_REQUESTS)] == [1, 2]
+    assert rows("select status from ops.fetch_operations order by started_at, status desc") == [
+        ("success",),
+        ("deferred",),
+    ]
+    assert fetched(pull_gitlab(settings)) == 7
+
+
+def test_run_alone_it_says_what_is_missing(capsys: pytest.CaptureFixture[str], raw_tables: Settings) -> None:
+    assert changes.run_alone(lambda: pull_gitlab(raw_tables)) == 1
+    assert "DPP_GITLAB_URL and DPP_GITLAB_GROUPS" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("fault", [Fault(500), Fault(503), Fault(429), Fault(cut=True)])

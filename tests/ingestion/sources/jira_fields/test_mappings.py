@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import UTC, datetime
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from core import clock
 from ingestion.sources.jira import fields
-from ingestion.sources.jira.fields.catalogue import INTERNAL_FIELDS, metrics_that_need_fields
+from ingestion.sources.jira.fields.catalogue import INTERNAL_FIELDS, STAND_INS, metrics_that_need_fields
 from ingestion.sources.jira.fields.site import type_of
 from orchestration.dbt import PROJECT_FOLDER
 from tests.ingestion.sources.jira_fields.sites import OTHER_SITE, SITE, fetched
@@ -31,10 +32,11 @@ def test_the_internal_fields_are_those_of_the_specification() -> None:
     }  # fmt: skip
 
 
-def test_what_needs_a_field_is_a_metric_of_the_catalogue() -> None:
-    catalogue = (PROJECT_FOLDER / "seeds" / "metric_catalogue.csv").read_text(encoding="utf-8")
-    known = {line.split(",")[0] for line in catalogue.splitlines()}
-    assert set(metrics_that_need_fields()) <= known
+def test_what_needs_a_field_is_what_the_marts_hold_it_to_need() -> None:
+    with (PROJECT_FOLDER / "seeds" / "jira_fields_of_metrics.csv").open(encoding="utf-8") as seed:
+        held = {(row["metric_name"], row["internal_field"], row["stand_in"]) for row in csv.DictReader(seed)}
+    needed = metrics_that_need_fields()
+    assert held == {(metric, name, STAND_INS.get(name, "")) for metric, names in needed.items() for name in names}
 
 
 @pytest.mark.parametrize(
