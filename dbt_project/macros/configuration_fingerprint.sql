@@ -1,8 +1,9 @@
 {#
   A hash of configuration tables: when it changes, what was built with them is built again.
-  Of sprints only the ids count, since a sprint's state changes every fortnight and no event depends on it. Of field
-  mappings only what is mapped to what counts, not what the last check said. The fields of deployments, incidents and
-  flow are `delivery_field_mappings`: one model reads them, so that the others are not built anew for their sake.
+  Of sprints only the ids count, since a sprint's state changes every fortnight and no event depends on it; of
+  installations their accounts, since the daily list notes when it was seen; of field mappings what is mapped to what,
+  not what the last check said. The fields of deployments, incidents and flow are `delivery_field_mappings`: one model
+  reads them, so that the others are not built anew for their sake.
 #}
 {% macro configuration_fingerprint(tables) -%}
     md5(concat_ws(
@@ -20,6 +21,8 @@
                 where
                     {{ 'not ' if table == 'field_mappings' }}internal_field
                     = any(array['{{ jira_delivery_fields() | join("', '") }}'])
+                {%- elif table == 'github_installations' %}
+                select installation_id || '=' || account_login as content from {{ source('config', table) }}
                 {%- else %}
                 select whole::text as content from {{ source('config', table) }} as whole
                 {%- endif %}

@@ -18,10 +18,10 @@
   need not exist yet.
 #}
 {% macro tagged_commits() %}
-    select distinct on (repo_full_name, tag_name)
-        repo_full_name,
-        tag_name,
-        commit_sha
+    select distinct on ({{ present_name('told.repo_full_name') }}, told.tag_name)
+        {{ present_name('told.repo_full_name') }} as repo_full_name,
+        told.tag_name,
+        told.commit_sha
     from (
         select
             repo_full_name,
@@ -49,8 +49,15 @@
         from {{ ref('stg_github__pushes') }}
         where ref_kind = 'tag'
     ) as told
-    where commit_sha is not null
-    order by repo_full_name, tag_name, preference, pushed_at desc nulls last, commit_sha
+    left join {{ ref('repository_names') }} as names on told.repo_full_name = names.former_full_name
+    where told.commit_sha is not null
+    order by
+        {{ present_name('told.repo_full_name') }},
+        told.tag_name,
+        told.preference,
+        told.pushed_at desc nulls last,
+        names.distance nulls first,
+        told.commit_sha
 {% endmacro %}
 
 {# The tags that an artefact may be called after, best first: `1.2` and `registry/pay:v1.2` are both v1.2. #}

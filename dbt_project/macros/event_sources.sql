@@ -48,11 +48,14 @@
         review_id, reviewer_hash, reviewer_is_bot, review_state, submitted_at, reviewed_sha
 {%- endmacro %}
 
-{% macro cicd_observation_columns() %}
-        source, observation_key, landing_id, received_at, event_timestamp, event_type, pipeline_id, pipeline_run_id,
-        environment, status, duration_seconds, commit_sha, trigger_type, artefact_version, failure_reason,
-        repo_full_name, service_name, rollback_of, named_pr_number, named_ticket_id, installation_id,
-        first_commit_at, revision
+{% macro cicd_observation_columns(without=[]) %}
+    {%- set columns = [
+        'source', 'observation_key', 'landing_id', 'received_at', 'event_timestamp', 'event_type', 'pipeline_id',
+        'pipeline_run_id', 'environment', 'status', 'duration_seconds', 'commit_sha', 'trigger_type',
+        'artefact_version', 'failure_reason', 'repo_full_name', 'service_name', 'rollback_of', 'named_pr_number',
+        'named_ticket_id', 'installation_id', 'first_commit_at', 'revision',
+    ] -%}
+    {{ columns | reject('in', without) | join(', ') }}
 {%- endmacro %}
 
 {% macro incident_observation_columns() %}

@@ -1,20 +1,31 @@
 {# Which keys a build of the delivery path must look at again: the `meta.touched` queries of its models. #}
 
 {% macro touched_pull_requests(given=none) %}
-    {{- observed_since_last_build(pull_request_sources(), 'pull_request_key') }}
+    {{- present_keys(
+        '(' ~ observed_since_last_build(pull_request_sources(), 'repo_full_name, pr_number')
+        ~ ' union ' ~ observed_since_last_build(review_sources(), 'repo_full_name, pr_number') ~ ')'
+    ) }}
     union
-    {{- observed_since_last_build(review_sources(), 'pull_request_key') }}
+    -- One whose repository has another name now.
+    select known.pull_request_key
+    from {{ this }} as known
+    where {{ applied_revision() }} < 0
     union
     -- dlt writes no revision; a row that was merged again carries another load id.
-    select pulled.pull_request_key
+    select {{ pull_request_key(present_name('pulled.repo_full_name'), 'pulled.pr_number') }}
     from {{ ref('stg_git__pull_requests') }} as pulled
-    left join {{ this }} as known on known.pull_request_key = pulled.pull_request_key
+    left join {{ ref('repository_names') }} as names on names.former_full_name = pulled.repo_full_name
+    left join {{ this }} as known
+        on known.repo_full_name = {{ present_name('pulled.repo_full_name') }} and known.pr_number = pulled.pr_number
     where known.git_load_id is distinct from pulled.load_id or {{ applied_revision() }} < 0
     union
     select known.pull_request_key
     from {{ ref('stg_github__pushes') }} as pushes
+    left join {{ ref('repository_names') }} as names on names.former_full_name = pushes.repo_full_name
     inner join {{ this }} as known
-        on known.repo_full_name = pushes.repo_full_name and known.branch_name = pushes.ref_name
+        on
+            known.repo_full_name = {{ present_name('pushes.repo_full_name') }}
+            and known.branch_name = pushes.ref_name
     where pushes.revision > {{ applied_revision() }}
     union
     -- A ticket that was first heard of, or moved to another stream, after the pull request that names it.
@@ -32,10 +43,10 @@
     -- Manual links that were made, changed or taken back.
     select known.pull_request_key
     from {{ this }} as known
-    left join {{ source('config', 'manual_links') }} as links
+    left join ({{ present_manual_links() }}) as links
         on links.repo_full_name = known.repo_full_name and links.pr_number = known.pr_number
     where
-        (links.ticket_id is not null and (known.link_method is distinct from 'manual' or not known.candidate_ticket_ids @> array[upper(links.ticket_id)]))
+        (links.ticket_id is not null and (known.link_method is distinct from 'manual' or not known.candidate_ticket_ids @> array[links.ticket_id]))
         or (links.ticket_id is null and known.link_method = 'manual')
 {% endmacro %}
 
@@ -49,6 +60,10 @@
     select pull_request_key
     from {{ ref('pull_requests') }}
     where revision > {{ applied_revision() }}
+    union
+    select known.pull_request_key
+    from {{ this }} as known
+    where {{ applied_revision() }} < 0
 {% endmacro %}
 
 {% macro touched_pull_request_cycles(given=none) %}
@@ -60,6 +75,10 @@
     select {{ event_id('pull_request_cycle', ['repo_full_name', 'pr_number']) }}
     from {{ ref('pr_events') }}
     where revision > {{ applied_revision() }}
+    union
+    select known.cycle_id
+    from {{ this }} as known
+    where {{ applied_revision() }} < 0
     union
     -- A contributor more or fewer can lift or set the safeguard for everybody's rows of that quarter.
     select known.cycle_id

@@ -1,7 +1,7 @@
 {{ config(materialized='table', indexes=[{'columns': ['repo_full_name', 'commit_sha'], 'unique': true}]) }}
 
 with recursive commits as (
-    select * from {{ ref('stg_git__commits') }}
+    {{- present_commits() }}
 ),
 
 -- The commits that anybody asks about: deployed ones and merges.

@@ -24,12 +24,16 @@ positions as (
     select * from {{ ref('commit_positions') }}
 ),
 
+commits as (
+    {{- present_commits() }}
+),
+
 branch_commits as (
     select
         repo_full_name,
         committed_at,
         branch_position
-    from {{ ref('stg_git__commits') }}
+    from commits
     where branch_position is not null
 ),
 

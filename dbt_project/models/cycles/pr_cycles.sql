@@ -8,9 +8,13 @@
         {'columns': ['delivery_stream_id', 'merged_at']},
     ],
     meta={'touched': 'touched_pull_request_cycles', 'touched_key': 'cycle_id'},
-    pre_hook="{{ begin_build(\"'\" ~ var('small_team_minimum') ~ ' ' ~ var('timezone') ~ \"'\") }}",
+    pre_hook="{{ begin_build(
+        \"'\" ~ var('small_team_minimum') ~ ' ' ~ var('timezone') ~ \"' || \" ~ repository_names_fingerprint()
+    ) }}",
     post_hook="{{ end_build() }}",
 ) }}
+
+-- depends_on: {{ ref('repository_names') }}
 
 with pull_requests as (
     select

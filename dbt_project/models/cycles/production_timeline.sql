@@ -20,11 +20,15 @@ merge_commits as (
     group by repo_full_name, merge_commit_sha
 ),
 
+commits as (
+    {{- present_commits() }}
+),
+
 histories as (
     select
         repo_full_name,
         max(committed_at) as newest_commit_at
-    from {{ ref('stg_git__commits') }}
+    from commits
     group by repo_full_name
 ),
 

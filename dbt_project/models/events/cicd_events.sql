@@ -12,7 +12,9 @@
         {'columns': ['named_ticket_id']},
     ],
     meta={'touched': 'touched_cicd_events', 'touched_key': 'pipeline_run_id'},
-    pre_hook="{{ begin_build(configuration_fingerprint(['repositories', 'tech_streams'])) }}",
+    pre_hook="{{ begin_build(configuration_fingerprint(
+        ['repositories', 'tech_streams', 'github_installations']
+    ) ~ ' || ' ~ repository_names_fingerprint()) }}",
     post_hook="{{ end_build(indexes=[
         '(repo_full_name) where artefact_version is not null and (commit_sha is null or is_commit_from_tag)'
     ]) }}",
@@ -31,22 +33,39 @@ attributes as (
 ),
 
 repositories as (
-    select * from {{ source('config', 'repositories') }}
+    {{- registered_repositories() }}
+),
+
+installations as (
+    select * from {{ source('config', 'github_installations') }}
+),
+
+names as (
+    select * from {{ ref('repository_names') }}
 ),
 
 tech_streams as (
     select * from {{ source('config', 'tech_streams') }}
 ),
 
-identified as (
+observed as (
     select
-        {{ event_id('cicd', ['pipeline_id', 'pipeline_run_id', 'event_type', 'repo_full_name', 'environment']) }}
-            as event_id,
+        {{ present_name('observations.repo_full_name') }} as present_full_name,
         observations.*
     from observations
+    left join names on observations.repo_full_name = names.former_full_name
     {% if is_incremental() %}
-    where pipeline_run_id in ({{ touched_cicd_events() }})
+    where observations.pipeline_run_id in ({{ touched_cicd_events() }})
     {% endif %}
+),
+
+identified as (
+    select
+        {{ event_id('cicd', ['pipeline_id', 'pipeline_run_id', 'event_type', 'present_full_name', 'environment']) }}
+            as event_id,
+        present_full_name as repo_full_name,
+        {{ cicd_observation_columns(without=['repo_full_name']) }}
+    from observed
 ),
 
 -- What is told twice, by a doubled delivery or by a fetch beside it, counts once: as it was first said to be.
@@ -123,7 +142,7 @@ final as (
         coalesce(pull_requests.delivery_stream_id, tickets.delivery_stream_id) as delivery_stream_id,
         coalesce(
             repositories.tech_stream_id,
-            tech_streams.stream_id,
+            origin.stream_id,
             case when linked.repo_full_name is null then tickets.tech_stream_id end
         ) as tech_stream_id,
         linked.received_at,
@@ -150,14 +169,12 @@ final as (
         linked.is_commit_from_tag,
         linked.landing_id
     from linked
-    left join repositories on lower(repositories.full_name) = lower(linked.repo_full_name)
-    -- GitHub's own events come from the organisation, which is the stream (004 §5.3.5); pushed ones name a
-    -- repository, which must be registered (§5.4.3).
-    left join tech_streams
-        on
-            repositories.repo_id is null
-            and linked.source = 'github'
-            and lower(tech_streams.github_org) = lower(split_part(linked.repo_full_name, '/', 1))
+    left join repositories on lower(linked.repo_full_name) = lower(repositories.present_full_name)
+    -- A vendor's own events come from an installation or an organisation, which is the stream (004 §5.3.3, §5.3.5);
+    -- pushed ones name a repository, which must be registered (§5.4.3).
+    left join lateral (
+        {{- stream_of_origin('linked.repo_full_name', 'linked.installation_id') }}
+    ) as origin on repositories.repo_id is null and linked.source in ('github', 'gitlab', 'bitbucket')
     left join pull_requests
         on
             linked.repo_full_name = pull_requests.repo_full_name

@@ -9,7 +9,7 @@
         {'columns': ['related_deploy_id']},
     ],
     meta={'touched': 'touched_incident_events', 'touched_key': 'incident_id', 'volatile': ['revision']},
-    pre_hook="{{ begin_build(configuration_fingerprint(['repositories'])) }}",
+    pre_hook="{{ begin_build(configuration_fingerprint(['repositories']) ~ ' || ' ~ repository_names_fingerprint()) }}",
     post_hook="{{ end_build() }}",
 ) }}
 
@@ -17,16 +17,23 @@ with observations as (
     {{ union_of_sources(incident_sources(), incident_observation_columns()) }}
 ),
 
-observed as (
-    select *
-    from observations
-    {% if is_incremental() %}
-    where incident_id in ({{ touched_incident_events() }})
-    {% endif %}
+repositories as (
+    {{- registered_repositories() }}
 ),
 
-repositories as (
-    select * from {{ source('config', 'repositories') }}
+names as (
+    select * from {{ ref('repository_names') }}
+),
+
+observed as (
+    select
+        {{ present_name('observations.repo_full_name') }} as present_full_name,
+        observations.*
+    from observations
+    left join names on observations.repo_full_name = names.former_full_name
+    {% if is_incremental() %}
+    where observations.incident_id in ({{ touched_incident_events() }})
+    {% endif %}
 ),
 
 attributes as (
@@ -68,7 +75,7 @@ services as (
         target.service_name,
         repositories.repo_id,
         repositories.tech_stream_id,
-        repositories.full_name
+        repositories.present_full_name
     from repositories
     cross join
         lateral (
@@ -81,7 +88,7 @@ service_owners as (
     select
         service_name,
         case when count(distinct repo_id) = 1 then min(repo_id::text)::uuid end as repo_id,
-        case when count(distinct repo_id) = 1 then min(full_name) end as repo_full_name,
+        case when count(distinct repo_id) = 1 then min(present_full_name) end as repo_full_name,
         case when count(distinct tech_stream_id) = 1 then min(tech_stream_id::text)::uuid end as tech_stream_id
     from services
     group by service_name
@@ -123,7 +130,7 @@ final as (
                 then round(extract(epoch from arrived.occurred_at - restored.started_at) / 60)::integer
         end as time_to_restore_min,
         coalesce(named.repo_id, service_owners.repo_id) as repo_id,
-        coalesce(arrived.repo_full_name, service_owners.repo_full_name) as repo_full_name,
+        coalesce(arrived.present_full_name, service_owners.repo_full_name) as repo_full_name,
         arrived.related_incident_id,
         arrived.ticket_id,
         arrived.landing_id,
@@ -132,7 +139,7 @@ final as (
     cross join revision
     left join restored
         on arrived.incident_id = restored.incident_id and arrived.event_type = restored.event_type
-    left join repositories as named on lower(named.full_name) = lower(arrived.repo_full_name)
+    left join repositories as named on lower(arrived.present_full_name) = lower(named.present_full_name)
     left join service_owners
         on named.repo_id is null and service_owners.service_name = lower(arrived.service_name)
     left join tickets on arrived.source = 'jira' and arrived.incident_id = tickets.ticket_id

@@ -11,7 +11,7 @@
         {'columns': ['revision']},
     ],
     meta={'touched': 'touched_pull_request_events', 'touched_key': 'pull_request_key', 'volatile': ['revision']},
-    pre_hook="{{ begin_build(configuration_fingerprint(['bots'])) }}",
+    pre_hook="{{ begin_build(configuration_fingerprint(['bots']) ~ ' || ' ~ repository_names_fingerprint()) }}",
     post_hook="{{ end_build() }}",
 ) }}
 
@@ -31,16 +31,30 @@ review_observations as (
     {{ union_of_sources(review_sources(), review_observation_columns()) }}
 ),
 
+said as (
+    {{- said_keys('pull_requests') }}
+),
+
 observed as (
-    select observations.*
+    select
+        said.pull_request_key,
+        said.repo_full_name,
+        {{ pull_request_observation_columns(without=['pull_request_key', 'repo_full_name']) }}
     from observations
-    inner join pull_requests on observations.pull_request_key = pull_requests.pull_request_key
+    inner join said on observations.pull_request_key = said.said_key
 ),
 
 observed_reviews as (
-    select review_observations.*
+    select
+        said.pull_request_key,
+        {{ pull_request_observation_columns(without=['pull_request_key', 'repo_full_name']) }},
+        reviewer_hash,
+        reviewer_is_bot,
+        review_state,
+        submitted_at,
+        reviewed_sha
     from review_observations
-    inner join pull_requests on review_observations.pull_request_key = pull_requests.pull_request_key
+    inner join said on review_observations.pull_request_key = said.said_key
 ),
 
 bots as (

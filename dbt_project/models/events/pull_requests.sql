@@ -12,8 +12,8 @@
     ],
     meta={'touched': 'touched_pull_requests', 'touched_key': 'pull_request_key', 'volatile': ['revision']},
     pre_hook="{{ begin_build(configuration_fingerprint(
-        ['repositories', 'tech_streams', 'jira_projects', 'status_mappings', 'bots']
-    )) }}",
+        ['repositories', 'tech_streams', 'github_installations', 'jira_projects', 'status_mappings', 'bots']
+    ) ~ ' || ' ~ repository_names_fingerprint()) }}",
     post_hook="{{ end_build() }}",
 ) }}
 
@@ -31,8 +31,13 @@ git_pull_requests as (
 ),
 
 pushes as (
-    select * from {{ ref('stg_github__pushes') }}
-    where ref_kind = 'branch'
+    select
+        {{ present_name('pushed.repo_full_name') }} as repo_full_name,
+        pushed.ref_name,
+        pushed.pushed_at
+    from {{ ref('stg_github__pushes') }} as pushed
+    left join {{ ref('repository_names') }} as names on pushed.repo_full_name = names.former_full_name
+    where pushed.ref_kind = 'branch'
 ),
 
 attributes as (
@@ -58,7 +63,15 @@ incident_tickets as (
 ),
 
 repositories as (
-    select * from {{ source('config', 'repositories') }}
+    {{- registered_repositories() }}
+),
+
+installations as (
+    select * from {{ source('config', 'github_installations') }}
+),
+
+names as (
+    select * from {{ ref('repository_names') }}
 ),
 
 tech_streams as (
@@ -66,11 +79,7 @@ tech_streams as (
 ),
 
 manual_links as (
-    select
-        repo_full_name,
-        pr_number,
-        upper(ticket_id) as ticket_id
-    from {{ source('config', 'manual_links') }}
+    {{- present_manual_links() }}
 ),
 
 bots as (
@@ -92,19 +101,35 @@ revision as materialized (
 ),
 
 touched as materialized (
-    {% if is_incremental() %}
-    {{ touched_pull_requests() }}
-    {% else %}
-    select pull_request_key from observations
-    union
-    select pull_request_key from git_pull_requests
-    {% endif %}
+    select
+        keys.pull_request_key,
+        substring(keys.pull_request_key from '^(.+)#') as repo_full_name,
+        substring(keys.pull_request_key from '#(\d+)$') as pr_number
+    from (
+        {% if is_incremental() %}
+        {{ touched_pull_requests() }}
+        {% else %}
+        {{ present_keys('observations') }}
+        union
+        {{ present_keys('git_pull_requests') }}
+        {% endif %}
+    ) as keys
+    -- What stands under a former name goes.
+    left join names on names.former_full_name = substring(keys.pull_request_key from '^(.+)#')
+    where names.former_full_name is null
+),
+
+said as materialized (
+    {{- said_keys('touched') }}
 ),
 
 observed as materialized (
-    select observations.*
+    select
+        said.pull_request_key,
+        said.repo_full_name,
+        {{ pull_request_observation_columns(without=['pull_request_key', 'repo_full_name']) }}
     from observations
-    inner join touched on observations.pull_request_key = touched.pull_request_key
+    inner join said on observations.pull_request_key = said.said_key
 ),
 
 -- By the vendor's clock, not by arrival: a late delivery does not undo a newer one.
@@ -162,6 +187,7 @@ lives as (
         min(updated_at) filter (where not is_draft) as first_seen_ready_at,
         {{ first_of('ready_at', 'updated_at desc, ' ~ newest_telling()) }} as marked_ready_at,
         {{ first_of('first_commit_at', 'updated_at desc, ' ~ newest_telling()) }} as first_commit_at,
+        {{ first_of('installation_id', 'updated_at desc, ' ~ newest_telling()) }} as installation_id,
         max(landing_id) as last_landing_id
     from observed
     group by pull_request_key
@@ -190,6 +216,7 @@ from_vendor as (
         newest_sizes.files_changed,
         newest_sizes.comments_count,
         lives.last_landing_id,
+        lives.installation_id,
         lives.opened_at,
         lives.first_commit_at,
         coalesce(
@@ -203,10 +230,26 @@ from_vendor as (
     left join newest_sizes on newest.pull_request_key = newest_sizes.pull_request_key
 ),
 
+-- A clone that was read under a former name may tell of it again.
 from_git as (
-    select git_pull_requests.*
+    select distinct on (said.pull_request_key)
+        said.pull_request_key,
+        said.repo_full_name,
+        git_pull_requests.pr_number,
+        git_pull_requests.title,
+        git_pull_requests.author_hash,
+        git_pull_requests.branch_name,
+        git_pull_requests.first_commit_at,
+        git_pull_requests.merged_at,
+        git_pull_requests.merge_commit_sha,
+        git_pull_requests.lines_added,
+        git_pull_requests.lines_removed,
+        git_pull_requests.files_changed,
+        git_pull_requests.load_id
     from git_pull_requests
-    inner join touched on git_pull_requests.pull_request_key = touched.pull_request_key
+    inner join said on git_pull_requests.pull_request_key = said.said_key
+    left join names on git_pull_requests.repo_full_name = names.former_full_name
+    order by said.pull_request_key, names.distance nulls first, git_pull_requests.repo_full_name
 ),
 
 -- The vendor knows more; the history fills what it did not tell and pull requests of which it told nothing.
@@ -240,6 +283,7 @@ known as (
         coalesce(from_vendor.files_changed, from_git.files_changed) as files_changed,
         from_vendor.comments_count,
         from_vendor.last_landing_id,
+        from_vendor.installation_id,
         from_git.load_id as git_load_id
     from from_vendor
     full outer join from_git on from_vendor.pull_request_key = from_git.pull_request_key
@@ -263,23 +307,21 @@ placed as (
     select
         known.*,
         coalesce(known.first_commit_at, first_pushes.pushed_at) as work_began_at,
-        split_part(known.repo_full_name, '/', 1) as github_org,
-        split_part(known.repo_full_name, '/', 2) as github_repo,
+        -- GitLab's groups hold groups: the organisation is everything above the repository.
+        substring(known.repo_full_name from '^(.+)/[^/]+$') as github_org,
+        substring(known.repo_full_name from '([^/]+)$') as github_repo,
         repositories.repo_id,
         repositories.provider,
-        coalesce(repositories.tech_stream_id, organisation.stream_id) as tech_stream_id,
+        coalesce(repositories.tech_stream_id, origin.stream_id) as tech_stream_id,
         repositories.default_branch as configured_default_branch,
-        coalesce(
-            own_stream.ticket_pattern, organisation.ticket_pattern, '{{ default_ticket_pattern }}'
-        ) as ticket_pattern
+        coalesce(tech_streams.ticket_pattern, '{{ default_ticket_pattern }}') as ticket_pattern
     from known
     left join first_pushes on known.pull_request_key = first_pushes.pull_request_key
-    left join repositories on lower(repositories.full_name) = lower(known.repo_full_name)
-    left join tech_streams as own_stream on repositories.tech_stream_id = own_stream.stream_id
-    left join tech_streams as organisation
-        on
-            repositories.repo_id is null
-            and lower(organisation.github_org) = lower(split_part(known.repo_full_name, '/', 1))
+    left join repositories on lower(known.repo_full_name) = lower(repositories.present_full_name)
+    left join lateral (
+        {{- stream_of_origin('known.repo_full_name', 'known.installation_id') }}
+    ) as origin on repositories.repo_id is null
+    left join tech_streams on tech_streams.stream_id = coalesce(repositories.tech_stream_id, origin.stream_id)
 ),
 
 candidates as (

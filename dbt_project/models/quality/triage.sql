@@ -35,8 +35,9 @@ incident_events as (
     select * from {{ ref('incident_events') }}
 ),
 
-repositories as (
-    select * from {{ source('config', 'repositories') }}
+field_mappings as (
+    select * from {{ source('config', 'field_mappings') }}
+    where problem is not null
 ),
 
 dead_letters as (
@@ -104,18 +105,17 @@ unknown_repositories as (
         null::uuid as tech_stream_id
     from (
         select
-            github_org || '/' || github_repo as full_name,
+            repo_full_name as full_name,
             event_timestamp
         from pr_events
+        where repo_id is null
         union all
         select
             repo_full_name as full_name,
             event_timestamp
         from cicd_events
+        where repo_id is null and repo_full_name is not null
     ) as seen
-    left join repositories on seen.full_name = repositories.full_name
-    -- What a ticket alone tells has no repository.
-    where repositories.repo_id is null and seen.full_name is not null
     group by seen.full_name
 ),
 
@@ -174,6 +174,19 @@ impossible_orders as (
     where merged_at < opened_at
 ),
 
+broken_field_mappings as (
+    select
+        'broken_field_mapping' as kind,
+        internal_field || ' is ' || jira_field_id as reference,
+        problem as detail,
+        1 as occurrences,
+        checked_at as first_seen_at,
+        checked_at as last_seen_at,
+        null::uuid as delivery_stream_id,
+        null::uuid as tech_stream_id
+    from field_mappings
+),
+
 final as (
     select * from unlinked_pull_requests
     union all
@@ -188,6 +201,8 @@ final as (
     select * from unread_deliveries
     union all
     select * from impossible_orders
+    union all
+    select * from broken_field_mappings
 )
 
 select * from final
