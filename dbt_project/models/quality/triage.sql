@@ -40,6 +40,11 @@ defect_events as (
     where is_current
 ),
 
+field_mappings as (
+    select * from {{ source('config', 'field_mappings') }}
+    where problem is not null
+),
+
 dead_letters as (
     select * from {{ source('landing', 'dead_letters') }}
     where resolved_at is null
@@ -207,6 +212,19 @@ impossible_orders as (
     where merged_at < opened_at
 ),
 
+broken_field_mappings as (
+    select
+        'broken_field_mapping' as kind,
+        internal_field || ' is ' || jira_field_id as reference,
+        problem as detail,
+        1 as occurrences,
+        checked_at as first_seen_at,
+        checked_at as last_seen_at,
+        null::uuid as delivery_stream_id,
+        null::uuid as tech_stream_id
+    from field_mappings
+),
+
 final as (
     select * from unlinked_pull_requests
     union all
@@ -225,6 +243,8 @@ final as (
     select * from unread_deliveries
     union all
     select * from impossible_orders
+    union all
+    select * from broken_field_mappings
 )
 
 select * from final

@@ -60,7 +60,7 @@ class FieldsNotFetched(ValueError):
     def __init__(self) -> None:
         super().__init__(
             "No field of the Jira site is known yet: set DPP_JIRA_URL and pull it once, with "
-            "`python -m ingestion.sources.jira`"
+            "`python -m ingestion.sources.jira registry`"
         )
 
 
