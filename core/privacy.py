@@ -262,6 +262,9 @@ class _Cleaner:
     def _identifier(self, value: dict[str, Any], key: str) -> str | None:
         """What the person is hashed by; see the module's table. Remembers all that stands for them."""
         self._remember(str(value[name]) for name in _REMEMBERED if value.get(name))
+        if isinstance(value.get("id"), str):
+            # Numbers stand for too much else to be looked for in text.
+            self._remember((value["id"],))
         raw = _RAW_AUTHOR.match(str(value.get("raw") or ""))
         if raw:
             self._remember(raw.groups())
