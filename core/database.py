@@ -10,8 +10,6 @@ import time
 from functools import lru_cache
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
@@ -101,6 +99,10 @@ def check_connection(url: URL, *, wait_seconds: float = 0) -> None:
 
 def migrate(url: URL) -> None:
     """Bring the hand-made tables to the newest version; one process at a time."""
+    # Half a second to import, and most processes never migrate.
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     engine = make_engine(url, pool_size=1)

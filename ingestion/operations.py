@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core import clock
@@ -23,6 +23,17 @@ from core.tables import fetch_cursors, fetch_operations
 
 LONGEST_MESSAGE = 500
 SECONDS_BETWEEN_LINES = 2
+ENDED_WITHOUT_A_WORD = "the process of this fetch ended without a word"
+END_THE_DEAD = text(
+    """
+    update ops.fetch_operations
+    set status = 'failure', finished_at = :now, message = :message
+    where
+        source = :source
+        and status = 'running'
+        and pg_try_advisory_xact_lock(hashtextextended(operation_id::text, 0))
+    """
+)
 log = get_logger(__name__)
 
 
@@ -70,44 +81,76 @@ def on_record(
     meter: Meter | None = None,
     reason: Callable[[BaseException], str] | None = None,
 ) -> Iterator[Operation]:
-    """A row in `ops.fetch_operations` from start to end, so that a killed fetch shows as still running.
+    """A row in `ops.fetch_operations` from start to end; the row of a killed fetch is ended by the next one.
 
     `configuration` names what was asked for (the site and the query, the repository) and is stored as its hash;
     `operation` is what kind of fetch it is: pull, reconcile, backfill, sync. An exception ends it as `failure`,
     `Deferred` as `deferred`; both are raised again.
     """
     running = Operation(uuid4(), meter or Meter())
+    running.meter.listener = _Progress(engine, source, running.operation_id)
+    with _sign_of_life(engine, running.operation_id):
+        _begin(engine, running, source=source, operation=operation, query=query, configuration=configuration)
+        status, message = "success", None
+        try:
+            yield running
+        except Deferred as error:
+            status, message = "deferred", str(error)[:LONGEST_MESSAGE]
+            raise
+        except BaseException as error:
+            status, message = "failure", (reason or one_line)(error)[:LONGEST_MESSAGE]
+            raise
+        finally:
+            _end(engine, running, status=status, message=message)
+            log.info("fetched", source=source, operation=operation, status=status, rows=running.rows, message=message)
+
+
+def _begin(
+    engine: Engine, running: Operation, *, source: str, operation: str, query: str | None, configuration: str
+) -> None:
+    instant = clock.now()
     with engine.begin() as connection:
+        connection.execute(END_THE_DEAD, {"source": source, "now": instant, "message": ENDED_WITHOUT_A_WORD})
         connection.execute(
             insert(fetch_operations).values(
                 operation_id=running.operation_id,
                 source=source,
                 operation=operation,
-                started_at=clock.now(),
+                started_at=instant,
                 status="running",
                 query=query,
                 configuration_hash=configuration_hash(configuration),
             )
         )
-    running.meter.listener = _Progress(engine, source, running.operation_id)
-    status, message = "success", None
-    try:
-        yield running
-    except Deferred as error:
-        status, message = "deferred", str(error)[:LONGEST_MESSAGE]
-        raise
-    except BaseException as error:
-        status, message = "failure", (reason or one_line)(error)[:LONGEST_MESSAGE]
-        raise
-    finally:
-        counted = _counted(running.meter)
-        with engine.begin() as connection:
-            connection.execute(
-                update(fetch_operations)
-                .where(fetch_operations.c.operation_id == running.operation_id)
-                .values(finished_at=clock.now(), status=status, rows_fetched=running.rows, message=message, **counted)
+
+
+def _end(engine: Engine, running: Operation, *, status: str, message: str | None) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            update(fetch_operations)
+            .where(fetch_operations.c.operation_id == running.operation_id)
+            .values(
+                finished_at=clock.now(),
+                status=status,
+                rows_fetched=running.rows,
+                message=message,
+                **_counted(running.meter),
             )
-        log.info("fetched", source=source, operation=operation, status=status, rows=running.rows, message=message)
+        )
+
+
+@contextmanager
+def _sign_of_life(engine: Engine, operation_id: UUID) -> Iterator[None]:
+    """A lock that the server takes away from a process that dies: whoever gets it knows that the fetch is dead."""
+    key = {"key": str(operation_id)}
+    with engine.connect() as connection:
+        connection.execute(text("select pg_advisory_lock(hashtextextended(:key, 0))"), key)
+        connection.commit()
+        try:
+            yield
+        finally:
+            connection.execute(text("select pg_advisory_unlock(hashtextextended(:key, 0))"), key)
+            connection.commit()
 
 
 def one_line(error: BaseException) -> str:

@@ -18,11 +18,9 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
-from uuid import UUID
 
 import dlt
 from dlt.common.runtime.telemetry import stop_telemetry
@@ -44,8 +42,21 @@ from sqlalchemy import (
 from core.database import database_url, make_engine
 from core.logging import get_logger
 from core.settings import Settings
+from ingestion.counting import LoadResult, LostRowsError, TableCount, refuse_losses
 from ingestion.operations import Meter, on_record, one_line, started_last
+from ingestion.raw_tables import prepare_raw_tables
 from ingestion.sources.tables import RAW_TABLES, RawTable
+
+__all__ = [
+    "LoadResult",
+    "LostRowsError",
+    "TableCount",
+    "fetched_until",
+    "make_pipeline",
+    "prepare_raw_tables",
+    "reason",
+    "run",
+]
 
 log = get_logger(__name__)
 
@@ -54,7 +65,6 @@ DATASETS: Mapping[str, str] = {
     "github": "raw_github",
     "gitlab": "raw_gitlab",
     "bitbucket": "raw_bitbucket",
-    "git_history": "raw_git",
 }
 FILE_FORMAT: Literal["csv"] = "csv"
 CONTRACT: TSchemaContract = {"tables": "evolve", "columns": "freeze", "data_type": "freeze"}
@@ -78,42 +88,6 @@ stop_telemetry()
 dlt.current.run_context().initialize_runtime()
 
 
-class LostRowsError(Exception):
-    """What the source yielded and what stands in the database do not add up."""
-
-
-@dataclass(frozen=True)
-class TableCount:
-    """Rows of one table in one load, counted at four places between the source and the table."""
-
-    fetched: int  # yielded by the source
-    staged: int  # copied into dlt's staging table
-    distinct: int  # keys among them: the same issue may come twice while it changes
-    loaded: int  # rows of this load in the table
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether nothing was lost on the way."""
-        return self.fetched == self.staged and self.distinct == self.loaded
-
-
-@dataclass(frozen=True)
-class LoadResult:
-    """What one run did; `tables` is empty where the source had nothing new."""
-
-    operation_id: UUID
-    tables: Mapping[str, TableCount] = field(default_factory=dict)
-
-    @property
-    def rows(self) -> int:
-        """Rows fetched, over all tables."""
-        return sum(count.fetched for count in self.tables.values())
-
-    def __str__(self) -> str:
-        counts = [f"{name}: {count.fetched:,} fetched, {count.loaded:,} stored" for name, count in self.tables.items()]
-        return "\n".join(counts) or "nothing new"
-
-
 def make_pipeline(source_name: str, settings: Settings) -> dlt.Pipeline:
     """The dlt pipeline of one source; its working files live under the settings' home, one folder a database."""
     url = database_url(settings, driver="psycopg2")
@@ -134,22 +108,6 @@ def _working_folder(settings: Settings) -> Path:
     """Where dlt keeps its files while it runs: one folder for each database, so that two never share a state."""
     url = database_url(settings)
     return settings.home / "dlt" / f"{url.host}-{url.port or 5432}-{url.database}"
-
-
-def prepare_raw_tables(settings: Settings) -> None:
-    """Make the empty raw tables that are missing, so that dbt finds its sources; does nothing on the second call.
-
-    The tables are dlt's own, with its two columns; made here, since eight tables by dlt cost seconds.
-    """
-    engine = make_engine(database_url(settings), pool_size=1)
-    try:
-        with engine.begin() as connection:
-            connection.execute(text("select pg_advisory_xact_lock(hashtext('raw tables'))"))
-            for raw in RAW_TABLES:
-                connection.execute(text(f"create schema if not exists {raw.dataset}"))
-                connection.execute(text(raw.create_statement))
-    finally:
-        engine.dispose()
 
 
 def run(
@@ -181,7 +139,7 @@ def run(
             with engine.begin() as connection:
                 tables = _count(connection, dataset, given)
             running.rows = sum(count.fetched for count in tables.values())
-            _refuse_losses(tables)
+            refuse_losses(tables)
             return LoadResult(running.operation_id, tables)
     finally:
         engine.dispose()
@@ -268,12 +226,6 @@ def _count(connection: Connection, dataset: str, given: Mapping[str, Counter[str
 
 def _keyed(raw: RawTable, schema: str) -> TableClause:
     return table(raw.name, *(column(name) for name in (*raw.key, "_dlt_load_id")), schema=schema)
-
-
-def _refuse_losses(tables: Mapping[str, TableCount]) -> None:
-    lost = [f"{name} {count}" for name, count in tables.items() if not count.adds_up]
-    if lost:
-        raise LostRowsError(f"Rows are missing after the load: {', '.join(lost)}")
 
 
 class _ExpectedDifference(logging.Filter):

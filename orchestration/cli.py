@@ -18,6 +18,7 @@ from core.embedded_postgres import EmbeddedPostgresError
 from core.settings import SettingsError, get_settings
 from orchestration.errors import CommandError
 from orchestration.group_commands import groups
+from orchestration.jira_commands import jira
 
 app = typer.Typer(
     name="dpp",
@@ -35,6 +36,7 @@ app.add_typer(load, name="load")
 app.add_typer(users, name="user")
 app.add_typer(keys, name="key")
 app.add_typer(groups, name="group")
+app.add_typer(jira, name="jira")
 
 Select = Annotated[
     str | None,

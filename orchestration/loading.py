@@ -61,7 +61,7 @@ def git(settings: Settings, path: Path, repository: str, branch: str | None) -> 
 
 def jira(settings: Settings, url: str, email: str, token_file: Path, *, jql: str, with_changelog: bool) -> None:
     """Load a site's issues."""
-    site = JiraSite(url, email, read_key(token_file))
+    site = JiraSite(url, email, read_key(token_file), settings.jira_deployment)
     _pull(settings, f"Issues of {url}", lambda: load.load_jira(site, settings, jql=jql, with_changelog=with_changelog))
 
 

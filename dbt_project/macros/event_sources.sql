@@ -30,6 +30,7 @@
     stg_github__deployment_statuses
     stg_github__fetched_deployments
     stg_github__workflow_runs
+    stg_jira__deployments
     stg_gitlab__pipelines
     stg_gitlab__fetched_pipelines
     stg_gitlab__deployments
@@ -43,6 +44,7 @@
     stg_pagerduty__incidents
     stg_opsgenie__incidents
     stg_alertmanager__incidents
+    stg_jira__incidents
 {% endmacro %}
 
 {# What a delivery or a fetched state says of a pull request. #}

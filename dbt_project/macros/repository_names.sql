@@ -27,12 +27,14 @@
     select
         pull_request_key,
         repo_full_name,
+        repo_full_name as said_full_name,
         pull_request_key as said_key
     from {{ pull_requests }}
     union all
     select
         known.pull_request_key,
         known.repo_full_name,
+        names.former_full_name,
         {{ pull_request_key('names.former_full_name', 'known.pr_number') }}
     from {{ pull_requests }} as known
     inner join {{ ref('repository_names') }} as names on known.repo_full_name = names.full_name

@@ -1,12 +1,20 @@
-{# Every name by which a stream may be called, in lower case; where two streams claim one, its own name wins. #}
+{#
+  A stream's name as it is compared: letter case does not count, nor what stands between the words, since a label of Jira
+  can hold no blank: "card-payments" is Card Payments.
+#}
+{% macro stream_key(name) -%}
+    regexp_replace(lower(trim({{ name }})), '[-_[:space:]]+', ' ', 'g')
+{%- endmacro %}
+
+{# Every name by which a stream may be called, as stream_key gives it; where two streams claim one, its own name wins. #}
 {% macro stream_names(table) %}
     select distinct on (named.name) named.name, named.stream_id
     from (
-        select lower(trim(name)) as name, stream_id, 1 as claim, name as own_name
+        select {{ stream_key('name') }} as name, stream_id, 1 as claim, name as own_name
         from {{ source('config', table) }}
         where is_active
         union all
-        select lower(trim(display_name)), stream_id, 2, name
+        select {{ stream_key('display_name') }}, stream_id, 2, name
         from {{ source('config', table) }}
         where is_active
     ) as named
@@ -17,7 +25,7 @@
 {% macro first_stream_named_in(names) %}
         select stream_names.stream_id
         from unnest({{ names }}) with ordinality as listed (name, place)
-        inner join stream_names on lower(trim(listed.name)) = stream_names.name
+        inner join stream_names on {{ stream_key('listed.name') }} = stream_names.name
         order by listed.place
         limit 1
 {%- endmacro %}

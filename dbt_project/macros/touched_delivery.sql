@@ -112,12 +112,17 @@
     inner join {{ this }} as known
         on
             known.repo_full_name = pull_requests.repo_full_name
-            and (
-                known.named_pr_number = pull_requests.pr_number
-                or known.commit_sha = pull_requests.merge_commit_sha
-                or left(known.commit_sha, 12) = pull_requests.merge_commit_sha
-            )
+            and (known.named_pr_number = pull_requests.pr_number or known.commit_sha = pull_requests.merge_commit_sha)
     where pull_requests.revision > {{ applied_revision() }}
+    union
+    -- Bitbucket's deliveries name a commit by twelve digits; apart, since no index finds these.
+    select known.pipeline_run_id
+    from {{ ref('pull_requests') }} as pull_requests
+    inner join {{ this }} as known
+        on
+            known.repo_full_name = pull_requests.repo_full_name
+            and left(known.commit_sha, 12) = pull_requests.merge_commit_sha
+    where pull_requests.revision > {{ applied_revision() }} and length(pull_requests.merge_commit_sha) = 12
     union
     -- A ticket that was first heard of, or moved, after the deployment that names it.
     select known.pipeline_run_id
@@ -129,16 +134,36 @@
     -- A tag that was first heard of, or moved, after the deployment of its version.
     select known.pipeline_run_id
     from {{ this }} as known
+    cross join lateral unnest({{ tags_of_artefact('known.artefact_version') }}) as named (tag_name)
     inner join ({{ tagged_commits() }}) as tags
-        on
-            known.repo_full_name = tags.repo_full_name
-            and tags.tag_name = any({{ tags_of_artefact('known.artefact_version') }})
+        on known.repo_full_name = tags.repo_full_name and named.tag_name = tags.tag_name
     where
         known.artefact_version is not null
         and (known.commit_sha is null or known.is_commit_from_tag)
         and known.commit_sha is distinct from tags.commit_sha
+    {{- taken_back_by_tickets(cicd_sources(), 'stg_jira__deployments', 'pipeline_run_id') }}
 {% endmacro %}
 
 {% macro touched_incident_events(given=none) %}
     {{- observed_since_last_build(incident_sources(), 'incident_id') }}
+    union
+    -- A ticket's streams are its incident's, and may change after it.
+    select known.incident_id
+    from {{ ref('work_item_attributes') }} as tickets
+    cross join lateral unnest(tickets.ticket_id || tickets.former_ticket_ids) as named (ticket_id)
+    inner join {{ this }} as known on known.source = 'jira' and known.incident_id = named.ticket_id
+    where tickets.revision > {{ applied_revision() }}
+    {{- taken_back_by_tickets(incident_sources(), 'stg_jira__incidents', 'incident_id') }}
+{% endmacro %}
+
+{# What a ticket told and tells no more: its date was cleared, the ticket was deleted, or it has another key now. #}
+{% macro taken_back_by_tickets(sources, model, key) %}
+    {%- if model in sources.split() %}
+    union
+    select known.{{ key }}
+    from {{ this }} as known
+    where
+        known.source = 'jira'
+        and not exists (select 1 from {{ ref(model) }} as told where told.{{ key }} = known.{{ key }})
+    {%- endif %}
 {% endmacro %}

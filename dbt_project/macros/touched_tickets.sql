@@ -26,6 +26,15 @@
     where revision > {{ applied_revision() }}
 {% endmacro %}
 
+{# For defect_events, which show the stage of the ticket that a defect is linked to. #}
+{% macro touched_defects(given=none) %}
+    {{ touched_tickets() }}
+    union
+    select defects.ticket_id
+    from {{ ref('work_item_attributes') }} as defects
+    where defects.linked_ticket_id in (select touched.ticket_id from ({{ touched_tickets() }}) as touched)
+{% endmacro %}
+
 {# For work_item_tech_streams, whose query gives only the tickets whose streams changed. #}
 {% macro changed_tech_streams(given) %}
     select ticket_id

@@ -16,12 +16,11 @@ from typing import Literal
 from core.privacy import Pseudonymiser
 from core.secrets import secrets_for
 from core.settings import Settings
-from ingestion import pipelines
 from ingestion.load.sender import Message, Sender, Unreachable
 from ingestion.pipelines import LoadResult
-from ingestion.sources.git_history import git_history, open_history
-from ingestion.sources.jira import JiraSite, jira
-from ingestion.sources.tables import JIRA_ISSUES
+from ingestion.sources.git_history import load_git
+from ingestion.sources.jira import JiraSite
+from ingestion.sources.jira.pull import pull_issues
 from ingestion.webhooks.signatures import sign
 
 __all__ = [
@@ -100,32 +99,12 @@ def load_webhooks(
     return _send(messages, base_url, progress)
 
 
-def load_git(path: Path, repo_full_name: str, settings: Settings, branch: str | None = None) -> LoadResult:
-    """Load a clone's history, or a recorded one, as the history of a repository (`organisation/name`).
-
-    Raises `HistoryError`, and what `pipelines.run` raises.
-    """
-    organisation, _, name = repo_full_name.partition("/")
-    if not organisation or not name or "/" in name:
-        raise ValueError(f"{repo_full_name!r} is not of the form organisation/name")
-    source = git_history(open_history(path, branch), repo_full_name, _pseudonymiser(settings))
-    return pipelines.run(source, settings, configuration=repo_full_name)
-
-
 def load_jira(site: JiraSite, settings: Settings, *, jql: str = "", with_changelog: bool = True) -> LoadResult:
     """Load the issues of a Jira site that changed since the last load of the same site and query.
 
     Raises what `pipelines.run` raises.
     """
-    configuration = f"{site.base_url.rstrip('/')} {jql} changelog={with_changelog}"
-    source = jira(
-        site,
-        _pseudonymiser(settings),
-        jql=jql,
-        updated_since=pipelines.fetched_until(settings, "jira", configuration, JIRA_ISSUES),
-        with_changelog=with_changelog,
-    )
-    return pipelines.run(source, settings, configuration=configuration)
+    return pull_issues(site, settings, jql=jql, with_changelog=with_changelog)
 
 
 def _push(event_name: str, file: Path, base_url: str, api_key: str, progress: Progress) -> Report:

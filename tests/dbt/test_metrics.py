@@ -56,7 +56,7 @@ def story() -> list[Delivery]:
         never_started.moved(january(7), "Done", "Fixed"),
         blocked.made(),
         blocked.moved(january(28, 0), "In Progress"),
-        blocked.flagged(january(29), True),
+        blocked.flagged(january(29), "Impediment"),
         untagged.made(),
         untagged.moved(january(28), "Waiting for the moon"),
     ]

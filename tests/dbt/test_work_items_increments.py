@@ -6,9 +6,8 @@ what a full rebuild gives, row for row, and, apart from when each was received, 
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,22 +18,18 @@ from core.database import database_url, make_engine
 from core.settings import Settings
 from ingestion.pipelines import prepare_raw_tables
 from tests.conftest import empty_input_tables, make_database
-from tests.dbt.jira_payloads import CONFIGURATION, Delivery, Ticket, fetch, land
-from tests.marts import build_marts
+from tests.dbt.jira_payloads import (
+    CONFIGURATION,
+    FOUND_IN,
+    INTRODUCED_IN,
+    Delivery,
+    Ticket,
+    fetch,
+    land,
+)
+from tests.dbt.work_item_tables import ARRIVAL, TABLES, build_work_items, rows
 
 AS_OF = datetime(2026, 2, 1, tzinfo=UTC)
-# Technical columns that say in which build a row was written.
-TABLES: dict[str, Set[str]] = {
-    "events.work_item_attributes": {"revision"},
-    "events.work_item_changes": frozenset(),
-    "events.work_item_events": frozenset(),
-    "events.work_item_tech_streams": {"revision"},
-    "cycles.work_item_stage_intervals": frozenset(),
-    "cycles.work_items": frozenset(),
-    "cycles.work_item_cycles": frozenset(),
-}
-# What tells of the arrival and not of the event.
-ARRIVAL = {"received_at", "landing_id"}
 
 
 @pytest.fixture(scope="module")
@@ -56,20 +51,7 @@ def company(settings: Settings) -> Iterator[Engine]:
 
 
 def build(settings: Settings, *, full_refresh: bool = False) -> None:
-    build_marts(settings, AS_OF, full_refresh=full_refresh, select=("+work_item_cycles",), command="run")
-
-
-def rows(engine: Engine, *, without: Set[str] = frozenset()) -> dict[str, list[str]]:
-    """Every row of every table, in an order of its own."""
-    found = {}
-    with engine.connect() as connection:
-        for table, technical in TABLES.items():
-            records: list[dict[str, Any]] = list(
-                connection.execute(text(f"select to_jsonb(t) from {table} as t")).scalars()
-            )
-            kept = ({k: v for k, v in record.items() if k not in technical | without} for record in records)
-            found[table] = sorted(json.dumps(record, sort_keys=True) for record in kept)
-    return found
+    build_work_items(settings, AS_OF, full_refresh=full_refresh)
 
 
 def one_row(engine: Engine, query: str) -> dict[str, Any]:
@@ -92,11 +74,18 @@ def story() -> list[Delivery]:
     by_resolution = Ticket("PAY-7", january(8), status="In QA")
     unmapped = Ticket("PAY-8", january(8))
     never_started = Ticket("IDN-9", january(8), stream=None)
+    bug = Ticket("PAY-10", january(9), ticket_type="Bug", parent="PAY-2", sprints=(7,))
     told = [
+        bug.made(),
+        bug.said(january(10), INTRODUCED_IN, "Development"),
+        bug.said(january(11), INTRODUCED_IN, "Requirements"),
+        bug.in_sprints(january(12)),
+        bug.said(january(12, 10), FOUND_IN, "In QA"),
+        bug.in_sprints(january(13), 7),
         plain.made(),
         plain.moved(january(6), "In Progress"),
-        plain.flagged(january(7), True),
-        plain.flagged(january(8), False),
+        plain.flagged(january(7), "Impediment"),
+        plain.flagged(january(8), None),
         plain.moved(january(9), "Ready for QA"),
         plain.moved(january(12), "In QA"),
         plain.moved(january(12, 15), "In Progress"),
@@ -149,7 +138,10 @@ def test_late_and_doubled_deliveries_in_two_builds_give_what_a_full_rebuild_give
     land(company, deliveries)
     build(settings, full_refresh=True)
     as_it_happened = rows(company, without=ARRIVAL)
-    assert len(as_it_happened["cycles.work_items"]) == 9
+    assert len(as_it_happened["cycles.work_items"]) == 10
+    assert len(as_it_happened["events.defect_events"]) == 3
+    assert len(as_it_happened["events.work_item_sprints"]) == 3
+    assert len(as_it_happened["events.sprint_snapshots"]) == 12
     assert len(as_it_happened["cycles.work_item_cycles"]) == 5
     for order in ("newest first", "shuffled"):
         with company.begin() as connection:

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from core.settings import PROJECT_ROOT
+from ingestion.sources.tables import RAW_TABLES
+
+RAW = {f"{table.dataset}/{table.name}" for table in RAW_TABLES}
 
 # In a process of its own: definitions are made from the settings when they are imported.
 DESCRIBE = """
@@ -30,8 +33,9 @@ json.dump({
     "checks": len(graph.asset_check_keys),
     "jobs": {
         job: [name(key) for key in definitions.resolve_job_def(job).asset_layer.executable_asset_keys]
-        for job in ("rebuild", "update_marts", "daily", "tidy")
+        for job in ("rebuild", "update_marts", "sprints", "daily", "tidy")
     },
+    "nightly": [node.name for node in definitions.resolve_job_def("reconcile").nodes],
     "schedules": {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs},
     "sensors": [sensor.name for sensor in repository.sensor_defs],
 }, sys.stdout)
@@ -113,18 +117,39 @@ def test_the_jobs_build_what_they_say(graph: dict[str, Any]) -> None:
 
 
 def test_the_clock_and_arrivals_start_runs(graph: dict[str, Any]) -> None:
-    assert graph["schedules"] == {"every_day": "0 5 * * *", "every_week": "30 3 * * 0"}
+    assert graph["schedules"] == {
+        "every_two_hours": "15 */2 * * *",
+        "every_night": "30 2 * * *",
+        "every_day": "0 5 * * *",
+        "every_week": "30 3 * * 0",
+    }
     assert graph["sensors"] == ["new_events"]
     assert graph["checks"] > 0
 
 
 def test_sources_are_pulled_only_where_they_are_configured(home: Path, graph: dict[str, Any]) -> None:
     assert not [key for key in graph["built"] if key.startswith("raw_")]
-    configured = describe(home, DPP_JIRA_URL="https://jira.invalid", DPP_GIT_FOLDER=str(home))
-    assert {key for key in configured["built"] if key.startswith("raw_")} == {
-        "raw_jira/issues",
-        "raw_git/commits",
-        "raw_git/pull_requests",
-        "raw_git/tags",
+    assert graph["nightly"] == []
+    configured = describe(
+        home,
+        DPP_JIRA_URL="https://jira.invalid",
+        DPP_GIT_FOLDER=str(home),
+        DPP_GITHUB_ORGANISATIONS='["acme"]',
+        DPP_GITLAB_URL="https://gitlab.invalid",
+        DPP_GITLAB_GROUPS='["acme"]',
+        DPP_BITBUCKET_WORKSPACES='["acme"]',
+    )
+    found_at_night = {"raw_jira/tombstones", "raw_github/repositories"}
+    assert {key for key in configured["built"] if key.startswith("raw_")} == RAW - found_at_night
+    assert set(configured["nightly"]) == {
+        "find_what_jira_deleted",
+        "list_github_repositories",
+        "fill_gaps_of_github",
+        "list_gitlab_projects",
+        "list_bitbucket_repositories",
+    }
+    assert {key for key in configured["jobs"]["sprints"] if key.startswith("raw_")} == {
+        "raw_jira/sprints",
+        "raw_jira/sprint_issues",
     }
     assert configured["parents"] == graph["parents"]

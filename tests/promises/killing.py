@@ -13,8 +13,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-PRELOADED = ["ingestion.load", "ingestion.pipelines", "tests.promises.workers"]
-LIMIT_SECONDS = 120
+PRELOADED = [
+    "ingestion.sources.bitbucket.pull",
+    "ingestion.sources.github.pull",
+    "ingestion.sources.gitlab.pull",
+    "ingestion.sources.jira.pull",
+    "tests.promises.workers",
+]
+LIMIT_SECONDS = 400
 
 
 def run_to_the_end(work: Callable[..., None], *arguments: Any) -> float:

@@ -13,16 +13,10 @@ from core.database import database_url, make_engine
 from core.secrets import secrets_for
 from core.settings import Settings
 from ingestion.front_door import FrontDoor
-from ingestion.load import load_git, load_jira
-from ingestion.sources.jira import JiraSite
+from ingestion.load import load_git
 
 
-def pull_jira(settings: Settings, url: str, email: str, token: str) -> None:
-    """All issues of a site."""
-    load_jira(JiraSite(url, email, token), settings)
-
-
-def pull_git(settings: Settings, folder: Path) -> None:
+def pull_clone(settings: Settings, folder: Path) -> None:
     """The history of one clone."""
     load_git(folder, "acme/payments", settings)
 

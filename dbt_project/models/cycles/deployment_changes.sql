@@ -190,7 +190,7 @@ carried as (
             and merge.merge_number = counted.merges_so_far
 ),
 
-final as (
+changes_of_pull_requests as (
     select
         carried.record_id,
         runs.repo_id,
@@ -215,6 +215,37 @@ final as (
     inner join runs on carried.record_id = runs.record_id
     left join tech_streams on runs.tech_stream_id = tech_streams.stream_id
     where carried.not_merged_before is null or pull_requests.merged_at >= carried.not_merged_before
+),
+
+-- A deployment that a ticket tells of knows no repository: the ticket is its change, from its code commit date on.
+changes_of_tickets as (
+    select
+        record_id,
+        repo_id,
+        tech_stream_id,
+        delivery_stream_id,
+        null::integer as pr_number,
+        linked_ticket_id,
+        null::timestamptz as opened_at,
+        first_commit_at,
+        null::timestamptz as merged_at,
+        deployed_at,
+        -- Committed after it was live is a mistake of whoever filled the fields: not known, and counted as excluded.
+        case when first_commit_at <= deployed_at then {{ hours_between('first_commit_at', 'deployed_at') }} end
+            as lead_time_hrs,
+        case when first_commit_at <= deployed_at then {{ hours_between('first_commit_at', 'deployed_at') }} end
+            as lead_time_from_first_commit_hrs,
+        null::numeric as lead_time_from_merge_hrs,
+        repo_full_name,
+        false as is_hotfix
+    from runs
+    where environment = 'production' and went_live and repo_full_name is null and linked_ticket_id is not null
+),
+
+final as (
+    select * from changes_of_pull_requests
+    union all
+    select * from changes_of_tickets
 )
 
 select * from final

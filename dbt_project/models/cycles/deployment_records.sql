@@ -60,7 +60,7 @@ final as (
     select
         runs.record_id,
         runs.tech_stream_id,
-        pull_requests.delivery_stream_id,
+        coalesce(pull_requests.delivery_stream_id, runs.delivery_stream_id) as delivery_stream_id,
         runs.repo_id,
         runs.environment,
         runs.deployed_at,
@@ -71,7 +71,7 @@ final as (
         end as status,
         runs.commit_sha,
         coalesce(runs.linked_pr_number, newest_changes.pr_number) as linked_pr_number,
-        pull_requests.linked_ticket_id,
+        coalesce(pull_requests.linked_ticket_id, runs.linked_ticket_id) as linked_ticket_id,
         change_facts.lead_time_hrs,
         first_outages.record_id is not null as caused_incident,
         first_outages.incident_id,

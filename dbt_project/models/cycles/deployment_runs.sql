@@ -53,6 +53,9 @@ runs as (
         described.service_name,
         described.rollback_of,
         described.linked_pr_number,
+        described.linked_ticket_id,
+        described.delivery_stream_id,
+        described.first_commit_at,
         described.duration_seconds,
         outcomes.live_at,
         outcomes.failed_at,
@@ -154,6 +157,9 @@ final as (
         runs.artefact_version,
         runs.service_name,
         runs.linked_pr_number,
+        runs.linked_ticket_id,
+        runs.delivery_stream_id,
+        runs.first_commit_at,
         runs.duration_seconds
     from runs
     left join taken_back on runs.record_id = taken_back.record_id

@@ -2,7 +2,8 @@
 
 with live_runs as (
     select * from {{ ref('deployment_runs') }}
-    where environment = 'production' and went_live
+    -- A ticket's deployment has no repository, so nothing that it could follow or take over.
+    where environment = 'production' and went_live and repo_full_name is not null
 ),
 
 positions as (

@@ -84,6 +84,7 @@ final as (
         coalesce(current_stays.stage = 'done', false) as is_done,
         coalesce(current_stays.stage = 'cancelled', false) as is_cancelled,
         tickets.is_deleted,
+        tickets.is_out_of_scope,
         last_events.last_event_at
     from tickets
     left join tech_streams on tickets.ticket_id = tech_streams.ticket_id

@@ -80,7 +80,10 @@ tickets as (
     select distinct on (named.ticket_id)
         named.ticket_id as named_ticket_id,
         attributes.ticket_id,
-        attributes.delivery_stream_id
+        attributes.delivery_stream_id,
+        -- The one that the ticket names; several are the metrics' to spread (metric_observations).
+        case when cardinality(attributes.field_tech_stream_ids) = 1 then attributes.field_tech_stream_ids[1] end
+            as tech_stream_id
     from attributes
     cross join lateral unnest(attributes.ticket_id || attributes.former_ticket_ids) as named (ticket_id)
     where named.ticket_id in (select facts.named_ticket_id from facts)
@@ -140,7 +143,11 @@ final as (
         linked.event_id,
         linked.source,
         coalesce(pull_requests.delivery_stream_id, tickets.delivery_stream_id) as delivery_stream_id,
-        coalesce(repositories.tech_stream_id, origin.stream_id) as tech_stream_id,
+        coalesce(
+            repositories.tech_stream_id,
+            origin.stream_id,
+            case when linked.repo_full_name is null then tickets.tech_stream_id end
+        ) as tech_stream_id,
         linked.received_at,
         linked.event_timestamp,
         linked.event_type,

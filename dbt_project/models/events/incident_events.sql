@@ -36,6 +36,10 @@ observed as (
     {% endif %}
 ),
 
+attributes as (
+    select * from {{ ref('work_item_attributes') }}
+),
+
 revision as materialized (
     select {{ next_revision() }} as revision
 ),
@@ -90,13 +94,26 @@ service_owners as (
     group by service_name
 ),
 
+-- An incident that is a ticket has the ticket's streams; a former key stands for the present one.
+tickets as (
+    select distinct on (named.ticket_id)
+        named.ticket_id,
+        attributes.delivery_stream_id,
+        case when cardinality(attributes.field_tech_stream_ids) = 1 then attributes.field_tech_stream_ids[1] end
+            as tech_stream_id
+    from attributes
+    cross join lateral unnest(attributes.ticket_id || attributes.former_ticket_ids) as named (ticket_id)
+    inner join arrived on named.ticket_id = arrived.incident_id and arrived.source = 'jira'
+    order by named.ticket_id, (named.ticket_id = attributes.ticket_id) desc
+),
+
 final as (
     select
         {{ event_id('incident', ['arrived.incident_id', 'arrived.event_type']) }} as event_id,
         arrived.source,
-        -- Nothing in an incident names a delivery stream; its deployment's changes do.
-        null::uuid as delivery_stream_id,
-        coalesce(named.tech_stream_id, service_owners.tech_stream_id) as tech_stream_id,
+        -- Nothing in another incident names a delivery stream; its deployment's changes do.
+        tickets.delivery_stream_id,
+        coalesce(named.tech_stream_id, service_owners.tech_stream_id, tickets.tech_stream_id) as tech_stream_id,
         arrived.received_at,
         arrived.occurred_at as event_timestamp,
         arrived.event_type,
@@ -125,6 +142,7 @@ final as (
     left join repositories as named on lower(arrived.present_full_name) = lower(named.present_full_name)
     left join service_owners
         on named.repo_id is null and service_owners.service_name = lower(arrived.service_name)
+    left join tickets on arrived.source = 'jira' and arrived.incident_id = tickets.ticket_id
 )
 
 select * from final

@@ -31,13 +31,8 @@ git_pull_requests as (
 ),
 
 pushes as (
-    select
-        {{ present_name('pushed.repo_full_name') }} as repo_full_name,
-        pushed.ref_name,
-        pushed.pushed_at
-    from {{ ref('stg_github__pushes') }} as pushed
-    left join {{ ref('repository_names') }} as names on pushed.repo_full_name = names.former_full_name
-    where pushed.ref_kind = 'branch'
+    select * from {{ ref('stg_github__pushes') }}
+    where ref_kind = 'branch'
 ),
 
 attributes as (
@@ -296,9 +291,10 @@ first_pushes as (
         known.pull_request_key,
         max(pushes.pushed_at) as pushed_at
     from known
+    inner join said on known.pull_request_key = said.pull_request_key
     inner join pushes
         on
-            known.repo_full_name = pushes.repo_full_name
+            said.said_full_name = pushes.repo_full_name
             and known.branch_name = pushes.ref_name
             and known.opened_at >= pushes.pushed_at
     group by known.pull_request_key

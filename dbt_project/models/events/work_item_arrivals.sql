@@ -34,6 +34,14 @@ fetched_moves as (
     where changes.moved_from_key is not null
 ),
 
+looked_for as (
+    select issue_id, ticket_id
+    from {{ ref('stg_jira__tombstones') }}
+    {% if is_incremental() %}
+    where revision > {{ applied_revision() }}
+    {% endif %}
+),
+
 named as (
     select ticket_id, null::text as issue_id from webhooks
     union
@@ -44,12 +52,18 @@ named as (
     select ticket_id, issue_id from fetched
     union
     select moved_from_key, null from fetched_moves
+    union
+    select ticket_id, null from looked_for
     {% if is_incremental() %}
     union
     -- The key under which an issue was fetched before it moved.
     select known.ticket_id, known.issue_id
     from {{ this }} as known
     inner join fetched on known.issue_id = fetched.issue_id
+    union
+    select known.ticket_id, known.issue_id
+    from {{ this }} as known
+    inner join looked_for on known.issue_id = looked_for.issue_id
     {% endif %}
 ),
 

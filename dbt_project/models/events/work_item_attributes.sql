@@ -6,6 +6,7 @@
     indexes=[
         {'columns': ['ticket_id'], 'unique': true},
         {'columns': ['revision']},
+        {'columns': ['linked_ticket_id']},
     ],
     pre_hook="{{ begin_build(configuration_fingerprint(
         ['delivery_streams', 'tech_streams', 'jira_projects', 'sprints']
@@ -58,6 +59,7 @@ snapshots as (
         coalesce(aliases.ticket_id, webhooks.ticket_id) as ticket_id,
         webhooks.landing_id,
         null as issue_id,
+        webhooks.issue_id as told_issue_id,
         webhooks.event_at,
         coalesce({{ safe_integer('webhooks.history_id') }}, 0) as history_number,
         webhooks.delivery_id as tie_break,
@@ -68,6 +70,7 @@ snapshots as (
     select
         coalesce(aliases.ticket_id, fetched.ticket_id),
         null,
+        fetched.issue_id,
         fetched.issue_id,
         fetched.event_at,
         0,
@@ -87,10 +90,24 @@ per_ticket as (
     select
         ticket_id,
         min(event_at) as first_seen_at,
-        max(issue_id) as issue_id,
-        bool_or(is_deletion) as was_deleted
+        max(issue_id) as issue_id
     from snapshots
     group by ticket_id
+),
+
+-- What the reconciliation found when it last looked for a ticket, by its number or by its key.
+looked_for as (
+    select distinct on (found.ticket_id) found.ticket_id, found.state, found.observed_at
+    from (
+        select snapshots.ticket_id, tombstones.state, tombstones.observed_at
+        from {{ ref('stg_jira__tombstones') }} as tombstones
+        inner join snapshots on tombstones.issue_id = snapshots.told_issue_id
+        union all
+        select coalesce(aliases.ticket_id, tombstones.ticket_id), tombstones.state, tombstones.observed_at
+        from {{ ref('stg_jira__tombstones') }} as tombstones
+        left join aliases on tombstones.ticket_id = aliases.former_ticket_id
+    ) as found
+    order by found.ticket_id, found.observed_at desc, found.state
 ),
 
 former_keys as (
@@ -124,8 +141,18 @@ known as (
         per_ticket.issue_id,
         former_keys.former_ticket_ids,
         latest.jira_project_key,
-        -- A deletion is final unless Jira spoke of the ticket again, later by its own clock.
-        per_ticket.was_deleted and latest.is_deletion as is_deleted,
+        -- A deletion, told or found, is final unless Jira spoke of the ticket again, later by its own clock, or it was
+        -- seen again. One that left the query is no longer pulled: it keeps its history until Jira speaks of it again.
+        case
+            when looked_for.state = 'deleted' then true
+            when looked_for.state = 'present' then false
+            else latest.is_deletion
+        end as is_deleted,
+        case
+            when looked_for.state = 'deleted' and not latest.is_deletion then looked_for.observed_at
+            when coalesce(looked_for.state, '') <> 'present' and latest.is_deletion then latest.event_at
+        end as deleted_at,
+        coalesce(looked_for.state = 'out_of_scope', false) as is_out_of_scope,
         per_ticket.first_seen_at,
         latest.event_at as snapshot_at,
         latest.status_name,
@@ -136,9 +163,13 @@ known as (
         latest.flag_name,
         latest.priority,
         latest.assignee_hash,
-        latest.found_in_stage_value,
-        latest.introduced_in_stage_value,
+        nullif(latest.found_in_stage_value, '') as found_in_stage_value,
+        nullif(latest.introduced_in_stage_value, '') as introduced_in_stage_value,
+        nullif(latest.severity_value, '') as severity_value,
+        nullif(latest.root_cause_value, '') as root_cause_value,
+        nullif(latest.linked_ticket_id, '') as linked_ticket_id,
         latest.blocking_tech_stream_value,
+        latest.jira_sprint_ids,
         coalesce(latest.created_at, {{ last_said('created_at') }}, per_ticket.first_seen_at) as created_at,
         coalesce(latest.ticket_type, {{ last_said('ticket_type') }}) as ticket_type,
         latest.story_points,
@@ -150,6 +181,8 @@ known as (
     from latest
     inner join per_ticket on latest.ticket_id = per_ticket.ticket_id
     left join former_keys on latest.ticket_id = former_keys.ticket_id
+    left join looked_for
+        on latest.ticket_id = looked_for.ticket_id and latest.event_at <= looked_for.observed_at
 ),
 
 stream_names as materialized (
@@ -177,7 +210,7 @@ candidates as (
     from known
     left join {{ source('config', 'jira_projects') }} as projects
         on known.jira_project_key = projects.jira_project_key
-    left join stream_names as by_field on lower(trim(known.delivery_stream_value)) = by_field.name
+    left join stream_names as by_field on {{ stream_key('known.delivery_stream_value') }} = by_field.name
     left join active_streams as by_project on projects.delivery_stream_id = by_project.stream_id
     left join lateral (
         {{ first_stream_named_in('known.labels') }}
@@ -215,7 +248,7 @@ tech_streams as (
         array_agg(distinct tech_stream_names.stream_id) as field_tech_stream_ids
     from known
     cross join lateral unnest(known.tech_stream_values) as named (name)
-    inner join tech_stream_names on lower(trim(named.name)) = tech_stream_names.name
+    inner join tech_stream_names on {{ stream_key('named.name') }} = tech_stream_names.name
     group by known.ticket_id
 ),
 
@@ -239,11 +272,14 @@ final as (
         known.priority,
         known.assignee_hash,
         known.jira_sprint_id,
+        known.jira_sprint_ids,
         sprints.sprint_id,
         known.labels,
         known.created_at,
         known.first_seen_at,
         known.is_deleted,
+        known.deleted_at,
+        known.is_out_of_scope,
         known.snapshot_at,
         known.status_name,
         known.status_id,
@@ -253,13 +289,17 @@ final as (
         known.flag_name,
         known.found_in_stage_value,
         known.introduced_in_stage_value,
+        known.severity_value,
+        known.root_cause_value,
+        known.linked_ticket_id,
+        known.blocking_tech_stream_value,
         blocking.stream_id as blocking_tech_stream_id
     from known
     cross join revision
     left join delivery_streams on known.ticket_id = delivery_streams.ticket_id
     left join tech_streams on known.ticket_id = tech_streams.ticket_id
     left join sprints on known.jira_sprint_id = sprints.jira_sprint_id
-    left join tech_stream_names as blocking on lower(trim(known.blocking_tech_stream_value)) = blocking.name
+    left join tech_stream_names as blocking on {{ stream_key('known.blocking_tech_stream_value') }} = blocking.name
 )
 
 select * from final

@@ -130,10 +130,26 @@ stage_events as (
     ) as emitted (event_type, is_emitted) on emitted.is_emitted
 ),
 
+flags as (
+    select
+        ticket_id,
+        changed_at,
+        flag_to,
+        landing_id,
+        is_inferred,
+        lag(flag_to) over (partition by ticket_id order by changed_at) as flag_before
+    from changes
+    where flag_to is not null
+),
+
+-- Jira's own flag is the impediment, which blocks; flags that a site added to it are flags.
 flag_events as (
     select
         ticket_id,
-        case when flag_to <> '' then 'blocked' else 'unblocked' end as event_type,
+        case when flag_to = '' then 'un' else '' end
+        || case
+            when {{ is_impediment("coalesce(nullif(flag_to, ''), flag_before, '')") }} then 'blocked' else 'flagged'
+        end as event_type,
         changed_at as event_timestamp,
         null::text as from_stage,
         null::text as to_stage,
@@ -143,8 +159,7 @@ flag_events as (
         nullif(flag_to, '') as blocked_reason,
         landing_id,
         is_inferred
-    from changes
-    where flag_to is not null
+    from flags
 ),
 
 events as (
@@ -153,42 +168,125 @@ events as (
     select * from flag_events
 ),
 
+-- Values that a fetched changelog shows before a change.
+former_values as (
+    select
+        tickets.ticket_id,
+        changes.changed_at,
+        coalesce({{ safe_integer('changes.history_id') }}, 0) as history_number,
+        changes.assignee_from,
+        changes.priority_from,
+        changes.labels_from,
+        changes.story_points_from,
+        changes.sprints_from,
+        changes.blocking_tech_stream_from
+    from tickets
+    inner join {{ ref('stg_jira__issue_changes') }} as changes on tickets.issue_id = changes.issue_id
+    where
+        coalesce(
+            changes.assignee_from, changes.priority_from, changes.labels_from, changes.story_points_from,
+            changes.sprints_from, changes.blocking_tech_stream_from
+        ) is not null
+),
+
+-- At an event that no delivery tells of, a value was what it was before its next change.
+values_then as (
+    select
+        events.ticket_id,
+        events.event_type,
+        events.event_timestamp,
+        {{ first_of('later.assignee_from', 'later.changed_at, later.history_number') }} as assignee_hash,
+        {{ first_of('later.priority_from', 'later.changed_at, later.history_number') }} as priority,
+        {{ first_of('later.labels_from', 'later.changed_at, later.history_number') }} as labels,
+        {{ first_of('later.story_points_from', 'later.changed_at, later.history_number') }} as story_points,
+        {{ first_of('later.sprints_from', 'later.changed_at, later.history_number') }} as sprints,
+        {{ first_of('later.blocking_tech_stream_from', 'later.changed_at, later.history_number') }} as blocking_tech_stream
+    from events
+    inner join former_values as later
+        on events.ticket_id = later.ticket_id and events.event_timestamp < later.changed_at
+    where events.landing_id is null
+    group by events.ticket_id, events.event_type, events.event_timestamp
+),
+
+-- As the event's own delivery showed the ticket; where there is none, as it is now without what changed since.
+shown as (
+    select
+        events.*,
+        heard.received_at,
+        case
+            when heard.landing_id is not null then heard.assignee_hash
+            when then_was.assignee_hash is not null then nullif(then_was.assignee_hash, '')
+            else tickets.assignee_hash
+        end as assignee_hash,
+        case
+            when heard.landing_id is not null then heard.story_points
+            when then_was.story_points is not null then {{ safe_number('then_was.story_points') }}
+            else tickets.story_points
+        end as story_points,
+        case
+            when heard.landing_id is not null then heard.priority
+            when then_was.priority is not null then nullif(then_was.priority, '')
+            else tickets.priority
+        end as priority,
+        case
+            when heard.landing_id is not null then heard.jira_sprint_id
+            when then_was.sprints is not null then substring(then_was.sprints from '(\d+)\D*$')
+            else tickets.jira_sprint_id
+        end as jira_sprint_id,
+        case
+            when heard.landing_id is not null then coalesce(heard.labels, '{}')
+            when then_was.labels is not null then coalesce(string_to_array(nullif(then_was.labels, ''), ' '), '{}')
+            else tickets.labels
+        end as labels,
+        case
+            when heard.landing_id is not null then heard.blocking_tech_stream_value
+            when then_was.blocking_tech_stream is not null then then_was.blocking_tech_stream
+            else tickets.blocking_tech_stream_value
+        end as blocking_tech_stream_value
+    from events
+    inner join tickets on events.ticket_id = tickets.ticket_id
+    left join {{ ref('stg_jira__issue_events') }} as heard on events.landing_id = heard.landing_id
+    left join values_then as then_was
+        on
+            events.ticket_id = then_was.ticket_id
+            and events.event_type = then_was.event_type
+            and events.event_timestamp = then_was.event_timestamp
+),
+
 final as (
     select
         {{ event_id('work_item', [
-            'events.ticket_id', 'events.event_type', microseconds('events.event_timestamp')
+            'shown.ticket_id', 'shown.event_type', microseconds('shown.event_timestamp')
         ]) }} as event_id,
         'jira'::text as source,
         tickets.delivery_stream_id,
         case
             when cardinality(tickets.field_tech_stream_ids) = 1 then tickets.field_tech_stream_ids[1]
         end as tech_stream_id,
-        heard.received_at,
-        events.event_timestamp,
-        events.event_type,
-        events.ticket_id,
+        shown.received_at,
+        shown.event_timestamp,
+        shown.event_type,
+        shown.ticket_id,
         tickets.jira_project_key,
         tickets.ticket_type,
-        events.from_stage,
-        events.to_stage,
-        events.from_status,
-        events.to_status,
-        events.is_active_work,
-        -- As the event's own delivery showed them; where there is none, as they are now.
-        case when heard.landing_id is null then tickets.assignee_hash else heard.assignee_hash end as assignee_hash,
-        case when heard.landing_id is null then tickets.story_points else heard.story_points end as story_points,
-        case when heard.landing_id is null then tickets.priority else heard.priority end as priority,
-        case when heard.landing_id is null then tickets.sprint_id else sprints.sprint_id end as sprint_id,
-        case when heard.landing_id is null then tickets.labels else coalesce(heard.labels, '{}') end as labels,
-        events.blocked_reason,
-        case when events.event_type = 'blocked' then blocking.stream_id end as blocking_tech_stream_id,
-        events.is_inferred
-    from events
-    inner join tickets on events.ticket_id = tickets.ticket_id
-    left join {{ ref('stg_jira__issue_events') }} as heard on events.landing_id = heard.landing_id
-    left join sprints on heard.jira_sprint_id = sprints.jira_sprint_id
+        shown.from_stage,
+        shown.to_stage,
+        shown.from_status,
+        shown.to_status,
+        shown.is_active_work,
+        shown.assignee_hash,
+        shown.story_points,
+        shown.priority,
+        sprints.sprint_id,
+        shown.labels,
+        shown.blocked_reason,
+        case when shown.event_type in ('blocked', 'flagged') then blocking.stream_id end as blocking_tech_stream_id,
+        shown.is_inferred
+    from shown
+    inner join tickets on shown.ticket_id = tickets.ticket_id
+    left join sprints on shown.jira_sprint_id = sprints.jira_sprint_id
     left join tech_stream_names as blocking
-        on lower(trim(heard.blocking_tech_stream_value)) = blocking.name
+        on {{ stream_key('shown.blocking_tech_stream_value') }} = blocking.name
 )
 
 select * from final

@@ -22,6 +22,36 @@ work_items as (
     select * from {{ ref('work_items') }}
 ),
 
+jira_fields_of_metrics as (
+    select * from {{ ref('jira_fields_of_metrics') }}
+),
+
+field_mappings as (
+    select * from {{ source('config', 'field_mappings') }}
+    where problem is null
+),
+
+-- Jira is in use, nothing else ever fed the metric, and the fields that could are not mapped (000 §1): name them.
+fields_to_map as (
+    select
+        needed.metric_name,
+        string_agg(needed.internal_field, ' and ' order by needed.internal_field) as field_names
+    from jira_fields_of_metrics as needed
+    where
+        not exists (
+            select 1
+            from field_mappings
+            where field_mappings.internal_field in (needed.internal_field, needed.stand_in)
+        )
+        and not exists (
+            select 1
+            from daily_stream_metrics as ever
+            where ever.metric_name = needed.metric_name and ever.metric_value is not null
+        )
+        and exists (select 1 from work_items)
+    group by needed.metric_name
+),
+
 -- Where no item of the whole installation is in a mapped stage, it is the mapping that is missing, not the work.
 mapping_state as (
     select
@@ -112,6 +142,7 @@ final as (
                     'cycle_time_p50', 'cycle_time_p85', 'cycle_time_p95', 'flow_efficiency', 'throughput'
                 )
                 then 'missing_mapping'
+            when fields_to_map.metric_name is not null then 'missing_mapping'
             else 'no_data'
         end as error_state,
         case
@@ -123,6 +154,10 @@ final as (
                     'cycle_time_p50', 'cycle_time_p85', 'cycle_time_p95', 'flow_efficiency', 'throughput'
                 )
                 then 'No Jira status is mapped to a pipeline stage yet. Add status mappings and build again.'
+            when fields_to_map.metric_name is not null
+                then
+                    'No source tells of it yet. Connect one, or map ' || fields_to_map.field_names
+                    || ' to fields of Jira with `dpp jira map`.'
             when with_previous.excluded_count > 0
                 then 'All ' || with_previous.excluded_count || ' candidates in this window lack what the metric needs.'
             else 'Nothing to measure happened in these ' || with_previous.window_days || ' days.'
@@ -143,6 +178,7 @@ final as (
         coalesce(weak.confidence_reason, weak_overall.confidence_reason) as confidence_reason
     from with_previous
     inner join metric_catalogue on with_previous.metric_name = metric_catalogue.metric_name
+    left join fields_to_map on with_previous.metric_name = fields_to_map.metric_name
     cross join mapping_state
     left join weak_rates as weak
         on

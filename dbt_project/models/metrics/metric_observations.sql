@@ -10,6 +10,14 @@ with work_item_cycles as (
     select * from {{ ref('work_item_cycles') }}
 ),
 
+work_items as (
+    select
+        ticket_id,
+        delivery_stream_id,
+        tech_stream_ids
+    from {{ ref('work_items') }}
+),
+
 deployment_records as (
     select * from {{ ref('deployment_records') }}
     where environment = 'production'
@@ -33,10 +41,18 @@ repositories as (
     select * from {{ source('config', 'repositories') }}
 ),
 
+-- What has no repository, since a ticket alone tells of it, belongs to every technology stream of that ticket.
 deployable as (
-    select deployment_records.*
+    select
+        deployment_records.*,
+        case
+            when deployment_records.tech_stream_id is not null then array[deployment_records.tech_stream_id]
+            else coalesce(work_items.tech_stream_ids, '{}')
+        end as tech_stream_ids
     from deployment_records
     left join repositories on deployment_records.repo_id = repositories.repo_id
+    left join work_items
+        on deployment_records.repo_full_name is null and deployment_records.linked_ticket_id = work_items.ticket_id
     where coalesce(repositories.is_deployable, true)
 ),
 
@@ -61,7 +77,7 @@ deployments_with_streams as (
         deployable.deployed_at,
         deployable.status,
         deployable.caused_incident,
-        deployable.tech_stream_id,
+        deployable.tech_stream_ids,
         array_remove(array_agg(deployment_streams.delivery_stream_id), null) as delivery_stream_ids
     from deployable
     left join deployment_streams on deployable.record_id = deployment_streams.record_id
@@ -70,7 +86,7 @@ deployments_with_streams as (
         deployable.deployed_at,
         deployable.status,
         deployable.caused_incident,
-        deployable.tech_stream_id
+        deployable.tech_stream_ids
 ),
 
 -- A NULL value is an observation that the metric leaves out and counts as excluded.
@@ -91,7 +107,7 @@ measured as (
     select
         deployments_with_streams.deployed_at,
         deployments_with_streams.delivery_stream_ids,
-        array_remove(array[deployments_with_streams.tech_stream_id], null),
+        deployments_with_streams.tech_stream_ids,
         measures.observation,
         measures.value
     from deployments_with_streams
@@ -120,7 +136,10 @@ measured as (
     select
         deployment_changes.deployed_at,
         array_remove(array[deployment_changes.delivery_stream_id], null),
-        array_remove(array[deployment_changes.tech_stream_id], null),
+        case
+            when deployment_changes.tech_stream_id is not null then array[deployment_changes.tech_stream_id]
+            else deployable.tech_stream_ids
+        end,
         'lead_time',
         deployment_changes.lead_time_hrs
     from deployment_changes
@@ -128,12 +147,19 @@ measured as (
     union all
     select
         incident_records.resolved_at,
-        coalesce(deployments_with_streams.delivery_stream_ids, '{}'),
-        array_remove(array[incident_records.tech_stream_id], null),
+        coalesce(
+            deployments_with_streams.delivery_stream_ids, array_remove(array[work_items.delivery_stream_id], null), '{}'
+        ),
+        case
+            when incident_records.tech_stream_id is not null then array[incident_records.tech_stream_id]
+            else coalesce(work_items.tech_stream_ids, '{}')
+        end,
         'time_to_restore',
         incident_records.time_to_restore_min
     from incident_records
     left join deployments_with_streams on incident_records.related_record_id = deployments_with_streams.record_id
+    -- An incident that is a ticket bears the ticket's key, and has its streams.
+    left join work_items on incident_records.incident_ids[1] = work_items.ticket_id
     union all
     select
         pr_cycles.first_review_at,

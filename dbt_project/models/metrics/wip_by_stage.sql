@@ -6,6 +6,7 @@ with work_items as (
     where
         current_stage in ('backlog', 'ba', 'dev', 'code_review', 'qa', 'uat')
         and not is_deleted
+        and not is_out_of_scope
 ),
 
 business_calendar as (

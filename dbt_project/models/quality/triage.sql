@@ -35,6 +35,11 @@ incident_events as (
     select * from {{ ref('incident_events') }}
 ),
 
+defect_events as (
+    select * from {{ ref('defect_events') }}
+    where is_current
+),
+
 dead_letters as (
     select * from {{ source('landing', 'dead_letters') }}
     where resolved_at is null
@@ -66,6 +71,39 @@ untagged_work_items as (
         null::uuid as tech_stream_id
     from work_items
     where delivery_stream_id is null and not is_deleted
+),
+
+-- One line for each project: a site that neither fills the field nor links pull requests has it everywhere.
+work_without_technology as (
+    select
+        'work_without_technology' as kind,
+        coalesce(jira_project_key, '?') as reference,
+        'Begun or done, with no technology stream in the field and none of a linked pull request' as detail,
+        count(*)::integer as occurrences,
+        min(created_at) as first_seen_at,
+        max(last_event_at) as last_seen_at,
+        null::uuid as delivery_stream_id,
+        null::uuid as tech_stream_id
+    from work_items
+    where tech_stream_ids = '{}' and (entered_pipeline_at is not null or is_done) and not is_deleted
+    group by jira_project_key
+),
+
+defects_without_stage as (
+    select
+        'defect_without_stage' as kind,
+        ticket_id as reference,
+        case
+            when found_in_method = 'field' then 'The field names no stage that we know'
+            else 'Neither the field nor a linked ticket tells in which stage it was found'
+        end as detail,
+        1 as occurrences,
+        event_timestamp as first_seen_at,
+        event_timestamp as last_seen_at,
+        delivery_stream_id,
+        tech_stream_id
+    from defect_events
+    where found_in_stage is null
 ),
 
 -- By the mapping and not by the stage: a resolved ticket is done in a status that nobody has mapped, too.
@@ -125,7 +163,7 @@ unknown_services as (
         null::uuid as delivery_stream_id,
         null::uuid as tech_stream_id
     from incident_events
-    where tech_stream_id is null
+    where tech_stream_id is null and service_name <> ''
     group by service_name
 ),
 
@@ -173,6 +211,10 @@ final as (
     select * from unlinked_pull_requests
     union all
     select * from untagged_work_items
+    union all
+    select * from work_without_technology
+    union all
+    select * from defects_without_stage
     union all
     select * from unmapped_statuses
     union all

@@ -1,33 +1,34 @@
-"""Load one repository's history into the platform's database, without Dagster.
+"""Load git histories into the platform's database, without Dagster.
 
-python -m ingestion.sources.git_history FOLDER ORGANISATION/NAME
+python -m ingestion.sources.git_history [--anew]                                   every configured history
+python -m ingestion.sources.git_history [--anew] FOLDER_OR_URL ORGANISATION/NAME   one history
 """
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-
-from dlt.pipeline.exceptions import PipelineStepFailed
 
 from core.settings import exit_on_wrong_settings
-from ingestion import pipelines
-from ingestion.load import load_git
-from ingestion.sources.git_history import HistoryError
+from ingestion.counting import LostRowsError
+from ingestion.sources.git_history.commits import HistoryError
+from ingestion.sources.git_history.load import load_git
+from ingestion.sources.git_history.pull import pull_git
 
 
 def main(arguments: list[str]) -> int:
     """Run the source once; returns the exit status."""
-    if len(arguments) != 2:
+    anew = "--anew" in arguments
+    named = [argument for argument in arguments if argument != "--anew"]
+    if len(named) not in (0, 2):
         sys.stderr.write(f"{(__doc__ or '').strip()}\n")
         return 2
     settings = exit_on_wrong_settings()
     try:
-        result = load_git(Path(arguments[0]), arguments[1], settings)
-    except (HistoryError, PipelineStepFailed) as error:
-        sys.stderr.write(f"{pipelines.reason(error)}\n")
+        results = [load_git(named[0], named[1], settings, anew=anew)] if named else pull_git(settings, anew=anew)
+    except (HistoryError, LostRowsError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(f"{result}\n")
+    sys.stdout.write("".join(f"{result}\n" for result in results) or "no history is configured\n")
     return 0
 
 

@@ -1,186 +1,166 @@
-"""A clone's history: one streamed `git log`, cut into commits by a thin parser.
+"""A clone's history: one streamed `git log`, and where its branches and tags stand.
 
-In: the path of a local clone (bare or not). Out: a `History`. No content leaves git, no network is used.
+In: the path of a local clone (bare or not). Out: a `GrowingHistory`. No content leaves git, no network is used.
 What real histories hold is survived: text that is not UTF-8, several roots, broken dates, octopus merges, renames,
-and missing blobs, at which git itself gives up.
+a shallow end, and missing blobs, at which git itself gives up.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
-from ingestion.sources.git_history.commits import Commit, HistoryError
+from ingestion.sources.git_history.commits import Commit, HistoryError, Refs, Tag
+from ingestion.sources.git_history.git import Git
+from ingestion.sources.git_history.log import COUNTED, OPTIONS, UNCOUNTED, calendar_second, parse
 
-# A header is this mark with the sha and seven more fields; then come the changed files. NUL ends each of them.
-MARK = b"\x02"
-_FORMAT = "%x02%H%x00%P%x00%at%x00%ct%x00%ae%x00%ce%x00%s%x00%b"
-_CHUNK_BYTES = 1 << 18
 # Behind so many commits with missing blobs the others are read without numbers: each costs a process.
 MOST_RESTARTS = 20
-# A partial clone would fetch blobs one by one over the network; no prompt may stop a run; no lock is taken.
-_GIT = ("env", "LC_ALL=C", "GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "git")
-_LOG = ("log", "-z", f"--format={_FORMAT}", "--encoding=UTF-8", "--no-color", "--no-show-signature", "--no-mailmap")
-_NUMBERS = ("--numstat", "--find-renames", "--no-ext-diff", "--no-textconv", "--diff-merges=off")
-_WITHOUT_NUMBERS = ("--no-patch",)
 _AS_LISTED = ("--no-walk=unsorted",)
-_PULL_REFERENCE = re.compile(r"^refs/(?:pull|remotes/[^/]+/pull|remotes/[^/]+/pr)/(\d+)(?:/head)?$")
+# Where GitHub, GitLab and Bitbucket Server keep the heads of pull requests, as they are and as people fetch them.
+_PULL_REFERENCE = re.compile(
+    r"^refs/(?:remotes/[^/]+/)?(?:(?:pull|pr)/(\d+)(?:/head)?|pull-requests/(\d+)/from|(merge-requests|mr)/(\d+)(?:/head)?)$"
+)
+_ORIGIN_HEAD = "refs/remotes/origin/HEAD"
+_REFERENCES = (_ORIGIN_HEAD, "refs/tags", "refs/pull", "refs/pull-requests", "refs/merge-requests", "refs/remotes")
+_TAG_FORMAT = "%00".join(
+    f"%({name})"
+    for name in (
+        "refname:lstrip=2", "objecttype", "objectname", "*objecttype", "*objectname",
+        "taggerdate:unix", "committerdate:unix", "*committerdate:unix",
+    )
+)  # fmt: skip
 
 
 class ClonedHistory:
-    """The history of a local clone: its default branch, and the pull-request heads where they were fetched."""
+    """The history of a local clone: its default branch, and the pull-request heads where they were fetched.
+
+    The default branch is `branch` where it is given, else what the clone's origin calls so, else what is checked out.
+    """
+
+    kind = "clone"
 
     def __init__(self, folder: Path, branch: str | None = None) -> None:
-        self.folder = folder
         if not folder.is_dir():
             raise HistoryError(f"{folder} is not a folder")
-        self.branch = branch or self._default_branch()
+        if branch is not None and branch.startswith("-"):
+            raise HistoryError(f"{branch!r} is no name of a branch")
+        self.folder = folder
+        self.branch = branch
+        self._git = Git(folder)
+        self._boundary: frozenset[str] = frozenset()
 
-    @cached_property
-    def pull_heads(self) -> dict[int, str]:
-        """Heads of the pull requests that the clone fetched (`refs/pull/*/head`)."""
-        heads = {}
-        for entry in self._lines("for-each-ref", "--format=%(objectname) %(refname)", "refs/pull", "refs/remotes"):
+    def refs(self) -> Refs:
+        """Where the clone stands now: two git processes, some milliseconds."""
+        pulls: dict[int, str] = {}
+        branch, merge_requests, tags = self.branch or "HEAD", False, hashlib.sha256()
+        for entry in self._git.lines("for-each-ref", "--format=%(objectname) %(refname)", *_REFERENCES):
             sha, _, name = entry.partition(" ")
-            if match := _PULL_REFERENCE.match(name):
-                heads[int(match[1])] = sha
-        return heads
+            if name.startswith("refs/tags/"):
+                tags.update(f"{entry}\n".encode())
+            elif name == _ORIGIN_HEAD:
+                branch = self.branch or _ORIGIN_HEAD
+            elif match := _PULL_REFERENCE.match(name):
+                pulls[int(match[1] or match[2] or match[4])] = sha
+                merge_requests = merge_requests or match[3] is not None
+        found = self._git.attempt("rev-parse", "--git-path", "shallow", f"{branch}^{{commit}}")
+        if found is None:
+            raise HistoryError(f"{self.folder} is no git repository with a commit on {branch}: {self._git.complaint}")
+        path, head = found.decode("utf-8", "surrogateescape").splitlines()
+        depth = self._depth(self.folder / path)
+        return Refs(head, pulls, merge_requests, tags.hexdigest(), depth)
 
-    @cached_property
-    def line(self) -> list[str]:
-        """The default branch's first-parent line, oldest first."""
-        return self._lines("rev-list", "--first-parent", "--reverse", self.branch, "--")
-
-    def commits(self) -> Iterator[Commit]:
-        """Every commit of the default branch and of the known pull requests."""
-        tips = [self.branch, *self.pull_heads.values()]
-        done: set[str] = set()
-        yield from self._read(_NUMBERS, tips, done)
-        if self._complete:
+    def commits(self, refs: Refs, known: Sequence[str] = (), *, counted: bool = True) -> Iterator[Commit]:
+        """Every commit that the tips reach and none of `known` does."""
+        new_tips = sorted(refs.tips.difference(known))
+        if not new_tips:
             return
+        asked = [*new_tips, *(f"^{sha}" for sha in known)]
+        done: set[str] | None = set() if counted else None
+        complete = yield from self._read(COUNTED if counted else UNCOUNTED, asked, done)
+        if complete:
+            return
+        if done is None:
+            raise self._unreadable()
         # git gave up at a missing blob. That commit goes without numbers, and reading goes on behind it.
-        remaining = [sha for sha in self._lines("rev-list", "--stdin", stdin=tips) if sha not in done]
+        remaining = [sha for sha in self._git.lines("rev-list", "--stdin", stdin=asked) if sha not in done]
         for _ in range(MOST_RESTARTS):
-            yield from self._read((*_WITHOUT_NUMBERS, *_AS_LISTED), remaining[:1], done)
+            yield from self._read((*UNCOUNTED, *_AS_LISTED), remaining[:1], done)
             remaining = [sha for sha in remaining if sha not in done]
             if remaining:
-                yield from self._read((*_NUMBERS, *_AS_LISTED), remaining, done)
+                yield from self._read((*COUNTED, *_AS_LISTED), remaining, done)
                 remaining = [sha for sha in remaining if sha not in done]
             if not remaining:
                 return
-        yield from self._read((*_WITHOUT_NUMBERS, *_AS_LISTED), remaining, done)
-        if not self._complete:
-            raise HistoryError(f"git cannot read the history of {self.folder}: {self._complaint}")
+        complete = yield from self._read((*UNCOUNTED, *_AS_LISTED), remaining, done)
+        if not complete:
+            raise self._unreadable()
 
-    def _read(self, options: Sequence[str], tips: Sequence[str], done: set[str]) -> Iterator[Commit]:
-        """The commits that one `git log` tells; notes in `done` what came and in `_complete` whether it was all."""
-        self._complete, self._complaint = False, ""
-        with self._git([*_LOG, *options, "--stdin"], tips) as (output, ended_well):
-            for commit in parse(_fields(output), ended_well, counted="--numstat" in options):
-                done.add(commit.sha)
-                yield commit
-            self._complete = ended_well()
+    def tags(self) -> Iterator[Tag]:
+        """The tags that lead to commits, however many tags lie between; those of files and trees are left out."""
+        for entry in self._git.output("for-each-ref", f"--format={_TAG_FORMAT}", "refs/tags").split(b"\n"):
+            if not entry:
+                continue
+            name, kind, sha, peeled_kind, peeled_sha, tagged, committed, peeled_committed = entry.split(b"\0")
+            if kind == b"tag":
+                sha, committed = peeled_sha, peeled_committed
+                if peeled_kind == b"tag":
+                    reference = b"refs/tags/" + name + b"^{commit}"
+                    peeled = self._git.attempt(
+                        "rev-parse", "--quiet", "--verify", reference.decode("utf-8", "surrogateescape")
+                    )
+                    peeled_kind, sha = (b"commit", peeled.strip()) if peeled else (b"", b"")
+            if b"commit" in (kind, peeled_kind):
+                when = calendar_second(tagged) if kind == b"tag" and tagged else calendar_second(committed)
+                yield Tag(name.decode("utf-8", "replace"), sha.decode(), when, kind == b"tag")
 
-    def _default_branch(self) -> str:
-        """What the clone's origin calls its default branch; a repository without origin: what is checked out."""
-        for name in ("refs/remotes/origin/HEAD", "HEAD"):
-            with self._git(["rev-parse", "--quiet", "--verify", f"{name}^{{commit}}"], []) as (output, ended_well):
-                sha = output.read().decode().strip()
-                if ended_well() and sha:
-                    return name
-        raise HistoryError(f"{self.folder} is no git repository with a commit: {self._complaint or 'no HEAD'}")
+    def has(self, shas: Sequence[str]) -> bool:
+        """Whether all of these commits are there still."""
+        return b" missing" not in self._git.output("cat-file", "--batch-check", stdin=shas)
 
-    def _lines(self, *arguments: str, stdin: Sequence[str] = ()) -> list[str]:
-        with self._git(arguments, stdin) as (output, ended_well):
-            lines = output.read().decode("utf-8", "replace").splitlines()
-            if not ended_well():
-                raise HistoryError(f"git {arguments[0]} failed in {self.folder}: {self._complaint}")
-            return lines
-
-    @contextmanager
-    def _git(self, arguments: Sequence[str], stdin: Sequence[str]) -> Iterator[tuple[IO[bytes], Callable[[], bool]]]:
-        """Run git: gives its output and a function that waits for its end and tells whether it was a good one."""
-        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as complaints:
-            given.write("".join(f"{line}\n" for line in stdin).encode())
-            given.seek(0)
-            process = subprocess.Popen(
-                [*_GIT, "-C", str(self.folder), *arguments], stdin=given, stdout=subprocess.PIPE, stderr=complaints
-            )
-            assert process.stdout is not None
-
-            def ended_well() -> bool:
-                process.wait()
-                complaints.seek(0)
-                self._complaint = complaints.read(2000).decode("utf-8", "replace").strip()
-                return process.returncode == 0
-
-            try:
-                yield process.stdout, ended_well
-            finally:
-                process.stdout.close()
-                process.kill()
-                process.wait()
-
-
-def parse(fields: Iterator[bytes], ended_well: Callable[[], bool], *, counted: bool) -> Iterator[Commit]:
-    """Cut the NUL-ended fields of a log into commits.
-
-    The last commit is given only if `ended_well` says that git told everything: it may be cut in two.
-    Raises `HistoryError` for fields in another order than ours.
-    """
-    mark = next(fields, None)
-    while mark is not None:
-        if mark[:1] != MARK:
-            raise HistoryError(f"git log gave {mark[:40]!r} where a commit should begin")
-        header = [field for _, field in zip(range(7), fields, strict=False)]
-        sha, mark = mark[1:], None
-        added = removed = files = 0
-        for field in fields:
-            if field[:1] == MARK:
-                mark = field
-                break
-            plus, minus, path = field.split(b"\t", 2)
-            if not path:
-                # A rename: the old and the new name follow on their own.
-                next(fields, None)
-                next(fields, None)
-            files += 1
-            if plus[-1:] != b"-":
-                added += int(plus)
-                removed += int(minus)
-        if mark is None and (not ended_well() or len(header) < 7):
+    def unreachable(self, known: Sequence[str], refs: Refs) -> Iterator[str]:
+        """The commits that `known` reaches and the tips do not."""
+        lost = [sha for sha in known if sha not in refs.tips]
+        if not lost:
             return
-        yield _commit(sha, header, (added, removed, files), counted)
+        suspects = self._git.lines("rev-list", "--stdin", stdin=[*lost, *(f"^{sha}" for sha in refs.tips)])
+        if suspects:
+            # git walks by date: where dates are wrong it suspects commits that are there. A whole walk does not err.
+            there = set(self._git.lines("rev-list", "--stdin", stdin=sorted(refs.tips)))
+            yield from (sha for sha in suspects if sha not in there)
 
+    def line(self, refs: Refs, behind: str | None = None) -> list[str] | None:
+        """The first-parent line, oldest first; with `behind`, what came on top of it; None where it is not there."""
+        if behind == refs.head:
+            return []
+        asked = [refs.head] if behind is None else [refs.head, f"^{behind}"]
+        found = self._git.lines("rev-list", "--first-parent", "--reverse", "--parents", "--stdin", stdin=asked)
+        if behind is not None and (not found or found[0].split()[1:2] != [behind]):
+            return None
+        return [entry.partition(" ")[0] for entry in found]
 
-def _commit(sha: bytes, header: Sequence[bytes], numbers: tuple[int, int, int], counted: bool) -> Commit:
-    parents, authored_at, committed_at, author, committer, subject, body = header
-    parent_shas = tuple(parents.decode("ascii").split())
-    known = counted or len(parent_shas) > 1
-    return Commit(
-        sha.decode("ascii"),
-        parent_shas,
-        author.decode("utf-8", "replace"),
-        committer.decode("utf-8", "replace"),
-        # A date that git cannot read at all is printed as nothing.
-        int(authored_at) if authored_at else None,
-        int(committed_at) if committed_at else None,
-        subject.decode("utf-8", "replace"),
-        body.decode("utf-8", "replace"),
-        *(numbers if known else (None, None, None)),
-    )
+    def _read(
+        self, options: Sequence[str], asked: Sequence[str], done: set[str] | None
+    ) -> Generator[Commit, None, bool]:
+        """The commits that one `git log` tells, noted in `done`; returns whether git told everything."""
+        boundary = self._boundary
+        with self._git.running("log", *OPTIONS, *options, "--stdin", stdin=asked) as (output, ended_well):
+            for commit in parse(output, ended_well, counted="--numstat" in options):
+                if done is not None:
+                    done.add(commit.sha)
+                if commit.sha in boundary:
+                    # To git a shallow clone's oldest commit brought the whole tree.
+                    commit = commit._replace(added=None, removed=None, files=None)
+                yield commit
+            return ended_well()
 
+    def _depth(self, file: Path) -> str:
+        """Where a shallow clone was cut, as a digest; empty for a whole one."""
+        content = file.read_bytes() if file.exists() else b""
+        self._boundary = frozenset(content.decode("ascii", "replace").split())
+        return hashlib.sha256(content).hexdigest() if content else ""
 
-def _fields(output: IO[bytes]) -> Iterator[bytes]:
-    """The NUL-ended pieces of a stream; what stands behind the last NUL is incomplete and left out."""
-    rest = b""
-    while chunk := output.read(_CHUNK_BYTES):
-        pieces = (rest + chunk).split(b"\0")
-        rest = pieces.pop()
-        yield from pieces
+    def _unreadable(self) -> HistoryError:
+        return HistoryError(f"git cannot read the history of {self.folder}: {self._git.complaint}")

@@ -7,16 +7,14 @@ squash "Title (#12)". What a merge brought is what can be reached from it but no
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from ingestion.sources.git_history.commits import Commit
+from ingestion.sources.git_history.marks import Mark, Method, mark_of
 
-_MERGED = re.compile(r"^Merge pull request #(\d+) from ([^/\s]+)/(\S+)")
-_SQUASHED = re.compile(r"^(.*\S)\s*\(#(\d+)\)\s*$")
 _UNKNOWN = -1
 
 
@@ -30,20 +28,17 @@ class MergedPullRequest(NamedTuple):
     first_commit_at: int | None
     merged_at: int | None
     title: str
-    method: Literal["merge", "squash"]
+    method: Method
     added: int | None
     removed: int | None
     files: int | None
 
 
 class _Candidate(NamedTuple):
-    """A commit whose subject says that it brought a pull request in."""
+    """A commit whose message says that it brought a pull request in."""
 
-    number: int
     sha: str
-    branch: str | None
-    title: str
-    method: Literal["merge", "squash"]
+    mark: Mark
 
 
 @dataclass
@@ -74,27 +69,58 @@ class _Line:
 
 
 class CommitGraph:
-    """The parents, times and numbers of all commits, some 250 bytes each; give it every commit, then ask."""
+    """The parents, times and numbers of all commits, some 300 bytes each; give it every commit, then ask."""
 
-    def __init__(self, pull_heads: Mapping[int, str]) -> None:
+    def __init__(self, pull_heads: Mapping[int, str], *, are_merge_requests: bool = False) -> None:
         self._pull_heads = pull_heads
+        self._are_merge_requests = are_merge_requests
         self._index: dict[str, int] = {}
         self._parents: list[tuple[int, ...] | None] = []
-        self._numbers = {name: array("q") for name in ("authored_at", "committed_at", "added", "removed", "files")}
+        self._authored_at = array("q")
+        self._committed_at = array("q")
+        self._added = array("q")
+        self._removed = array("q")
+        self._files = array("q")
         self._author_index: dict[str, int] = {}
         self._author = array("l")
         self._candidates: dict[int, _Candidate] = {}
 
     def add(self, commit: Commit) -> None:
         """Take in one commit; the order does not matter."""
-        index = self._place(commit.sha)
-        self._parents[index] = tuple(self._place(sha) for sha in commit.parents)
+        place = self._place
+        index = place(commit.sha)
+        self._parents[index] = tuple([place(sha) for sha in commit.parents])
         self._author[index] = self._author_index.setdefault(commit.author, len(self._author_index))
-        for name, values in self._numbers.items():
-            value = getattr(commit, name)
-            values[index] = _UNKNOWN if value is None else value
-        if candidate := self._candidate(commit):
-            self._candidates[index] = candidate
+        self._authored_at[index] = _UNKNOWN if commit.authored_at is None else commit.authored_at
+        self._committed_at[index] = _UNKNOWN if commit.committed_at is None else commit.committed_at
+        if commit.added is not None and commit.removed is not None and commit.files is not None:
+            self.count(commit.sha, commit.added, commit.removed, commit.files)
+        mark = mark_of(commit, self._pull_heads, are_merge_requests=self._are_merge_requests)
+        if mark is not None:
+            self._candidates[index] = _Candidate(commit.sha, mark)
+
+    def count(self, sha: str, added: int, removed: int, files: int) -> None:
+        """Take in the numbers of a commit that was given without them; one that was never given does not matter."""
+        index = self._index.get(sha)
+        if index is not None:
+            self._added[index] = added
+            self._removed[index] = removed
+            self._files[index] = files
+
+    @property
+    def has_candidates(self) -> bool:
+        """Whether any commit says that it brought a pull request in."""
+        return bool(self._candidates)
+
+    def line(self, tip: str) -> list[str]:
+        """The first-parent line of `tip`, oldest first, as far as its commits were given."""
+        shas = list(self._index)
+        found: list[str] = []
+        index = self._index.get(tip, _UNKNOWN)
+        while index != _UNKNOWN and (parents := self._parents[index]) is not None:
+            found.append(shas[index])
+            index = parents[0] if parents else _UNKNOWN
+        return found[::-1]
 
     def pull_requests(self, tip: str) -> Iterator[MergedPullRequest]:
         """The pull requests that the line of `tip` brought in, the oldest first; a number comes once.
@@ -122,33 +148,21 @@ class CommitGraph:
             line.waiting.pop()
             side, line.side, line.others = line.side, _Sum(), None
             candidate = self._candidates.get(index)
-            if candidate and candidate.number not in given:
-                given.add(candidate.number)
+            if candidate and candidate.mark.number not in given:
+                given.add(candidate.mark.number)
                 yield self._pull_request(index, candidate, side, authors)
             line.brought.include(side)
             line.brought.include(self._own(index))
 
     def _place(self, sha: str) -> int:
-        index = self._index.setdefault(sha, len(self._parents))
-        if index == len(self._parents):
+        index = self._index.get(sha)
+        if index is None:
+            index = self._index[sha] = len(self._parents)
             self._parents.append(None)
             self._author.append(_UNKNOWN)
-            for values in self._numbers.values():
+            for values in (self._authored_at, self._committed_at, self._added, self._removed, self._files):
                 values.append(_UNKNOWN)
         return index
-
-    def _candidate(self, commit: Commit) -> _Candidate | None:
-        if len(commit.parents) > 1:
-            if match := _MERGED.match(commit.subject):
-                # GitHub writes the title into the body, and names the branch in the subject.
-                title = commit.body.strip().partition("\n")[0] or commit.subject
-                return _Candidate(int(match[1]), commit.sha, match[3], title, "merge")
-        elif match := _SQUASHED.match(commit.subject):
-            number = int(match[2])
-            # "(#12)" may name an issue as well: where the pull requests are known, only those count.
-            if not self._pull_heads or number in self._pull_heads:
-                return _Candidate(number, commit.sha, None, match[1], "squash")
-        return None
 
     def _first_parents(self, index: int, seen: bytearray) -> list[int]:
         """The line of first parents from `index` down to a commit that was seen or is not there; marks them seen."""
@@ -168,45 +182,46 @@ class CommitGraph:
         """Parents but the first; a squash counts the head of its pull request as one, where it is known."""
         others = list((self._parents[index] or ())[1:])
         candidate = self._candidates.get(index)
-        if candidate and candidate.method == "squash":
-            head = self._index.get(self._pull_heads.get(candidate.number, ""))
+        if candidate and candidate.mark.method == "squash":
+            head = self._index.get(self._pull_heads.get(candidate.mark.number, ""))
             if head is not None and head != index:
                 others.append(head)
         return others
-
-    def _number(self, name: str, index: int) -> int | None:
-        value = self._numbers[name][index]
-        return None if value == _UNKNOWN else value
 
     def _own(self, index: int) -> _Sum:
         is_merge = len(self._parents[index] or ()) > 1
         return _Sum(
             # A merge made while the branch was open is not work of its own; nor can it be the first commit.
-            None if is_merge else self._number("authored_at", index),
-            self._number("added", index),
-            self._number("removed", index),
-            self._number("files", index),
+            None if is_merge else _known(self._authored_at[index]),
+            _known(self._added[index]),
+            _known(self._removed[index]),
+            _known(self._files[index]),
         )
 
     def _pull_request(self, index: int, candidate: _Candidate, side: _Sum, authors: list[str]) -> MergedPullRequest:
-        is_merge = candidate.method == "merge"
+        sha, mark = candidate
+        is_merge = mark.method == "merge"
         head = (self._parents[index] or ())[1] if is_merge else index
         own = side if is_merge else self._own(index)
         # A shallow clone may lack the head; then the merge says who.
         author = self._author[head] if self._author[head] != _UNKNOWN else self._author[index]
         return MergedPullRequest(
-            candidate.number,
-            candidate.sha,
-            candidate.branch,
+            mark.number,
+            sha,
+            mark.branch,
             authors[author],
-            side.first_at if side.first_at is not None else self._number("authored_at", index),
-            self._number("committed_at", index),
-            candidate.title,
-            candidate.method,
+            side.first_at if side.first_at is not None else _known(self._authored_at[index]),
+            _known(self._committed_at[index]),
+            mark.title,
+            mark.method,
             own.added,
             own.removed,
             own.files,
         )
+
+
+def _known(value: int) -> int | None:
+    return None if value == _UNKNOWN else value
 
 
 def _plus(one: int | None, other: int | None) -> int | None:

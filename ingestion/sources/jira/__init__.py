@@ -1,41 +1,48 @@
-"""The Jira source: issues of a Jira Cloud site, complete and without people.
+"""The Jira sources: issues, the registry of a site, sprints, and what became of issues that went missing.
 
-In: address and token of the site, a JQL scope, the newest change that is known. Out: Arrow tables for
-`raw_jira.issues`. Runs alone with `python -m ingestion.sources.jira`.
+In: a site, a JQL scope, what is held already. Out: Arrow tables for the schema `raw_jira`, without people.
+`python -m ingestion.sources.jira` runs them alone; `pull.py` is what the platform calls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 import dlt
-import orjson
 from dlt.extract import DltResource
 
+from core import clock
 from core.privacy import Pseudonymiser
-from ingestion.sources.jira.client import JiraClient, JiraError
+from ingestion.operations import Meter
+from ingestion.sources.jira.client import ALL_FIELDS, PAGE_SIZE, Issue, JiraClient
+from ingestion.sources.jira.cloud import CloudClient
+from ingestion.sources.jira.connection import JiraConnection
+from ingestion.sources.jira.data_center import DataCenterClient
+from ingestion.sources.jira.issues import batches
 from ingestion.sources.jira.query import incremental_jql
-from ingestion.sources.tables import JIRA_ISSUES, Batch
+from ingestion.sources.jira.site import JiraError, JiraSite, naming_nobody
+from ingestion.sources.tables import Batch, RawTable
+from ingestion.sources.tables.jira import JIRA_ISSUES, JIRA_TOMBSTONES
 
-__all__ = ["JiraError", "JiraSite", "jira"]
-
-PAGE_SIZE = 100
-ROWS_IN_A_BATCH = 1_000
+__all__ = ["JiraError", "JiraSite", "client_of", "jira", "resource_of"]
 
 
-@dataclass(frozen=True)
-class JiraSite:
-    """Where a Jira site is and who reads it."""
+def client_of(site: JiraSite, meter: Meter | None = None) -> JiraClient:
+    """The client that speaks the site's language; it counts into `meter`."""
+    connection = JiraConnection(site, meter or Meter())
+    return CloudClient(connection) if site.deployment == "cloud" else DataCenterClient(connection)
 
-    base_url: str
-    email: str
-    api_token: str
 
-    def __repr__(self) -> str:
-        return f"JiraSite({self.base_url})"
+def resource_of(raw: RawTable, batches_of: Iterator[Batch], *, newest: str | None = None) -> DltResource:
+    """A dlt resource that fills one raw table, merged on its key.
+
+    `newest` names the column that decides where one fetch brings a key twice; dlt takes any of the two otherwise.
+    """
+    columns = raw.hints
+    if newest is not None:
+        columns = {**columns, newest: {**columns[newest], "dedup_sort": "desc"}}
+    return dlt.resource(batches_of, name=raw.name, primary_key=raw.key, columns=columns, max_table_nesting=0)
 
 
 @dlt.source(name="jira")
@@ -47,57 +54,31 @@ def jira(
     updated_since: datetime | None = None,
     with_changelog: bool = True,
     page_size: int = PAGE_SIZE,
-) -> DltResource:
-    """Issues within `jql` that changed since `updated_since` (None: all). Raises `JiraError` while reading."""
+    meter: Meter | None = None,
+    gone: Mapping[str, str] | None = None,
+) -> list[DltResource]:
+    """Issues within `jql` that changed since `updated_since` (None: all). Raises `JiraError` while reading.
 
-    @dlt.resource(name=JIRA_ISSUES.name, primary_key=JIRA_ISSUES.key, columns=JIRA_ISSUES.hints, max_table_nesting=0)
-    def issues() -> Iterator[Batch]:
-        client = JiraClient(site.base_url, site.email, site.api_token)
-        # The zone matters to a cursor only; the first fetch begins long before any issue.
-        zone = None if updated_since is None else client.account_time_zone()
-        query = incremental_jql(jql, updated_since, zone)
-        rows: list[tuple[Any, ...]] = []
-        for page in client.search(query, page_size=page_size, with_changelog=with_changelog):
-            rows += [_row(issue, client, pseudonymiser) for issue in page]
-            if len(rows) >= ROWS_IN_A_BATCH:
-                yield JIRA_ISSUES.arrow_table(rows)
-                rows = []
-        if rows:
-            yield JIRA_ISSUES.arrow_table(rows)
+    `gone` are the ids of issues that bear a tombstone, with their keys: those that are met again get a new one,
+    `present`.
+    """
+    back: dict[str, str] = {}
+    meter = meter or Meter()
 
-    return issues
+    def pages() -> Iterator[list[Issue]]:
+        client = client_of(site, meter)
+        read = 0
+        with naming_nobody(jql, pseudonymiser):
+            query = incremental_jql(jql, updated_since, client.account_time_zone())
+            for page in client.search(query, fields=ALL_FIELDS, page_size=page_size, with_changelog=with_changelog):
+                back.update((str(issue["id"]), str(issue["key"])) for issue in page if issue.get("id") in (gone or {}))
+                yield page
+                read += len(page)
+                meter.say(f"{read:,} issues")
 
+    def tombstones() -> Iterator[Batch]:
+        if back:
+            yield JIRA_TOMBSTONES.arrow_table([(*issue, "present", clock.now()) for issue in back.items()])
 
-def _row(issue: dict[str, Any], client: JiraClient, pseudonymiser: Pseudonymiser) -> tuple[Any, ...]:
-    """One row of `raw_jira.issues`. Raises `JiraError` for an issue that lacks what makes it one."""
-    try:
-        issue_id, key, updated = str(issue["id"]), str(issue["key"]), _instant(issue["fields"]["updated"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise JiraError(f"an issue came without id, key or date of change ({error!r})") from error
-    histories = _histories(issue, client)
-    cleaned = pseudonymiser.clean({"fields": issue["fields"], "histories": histories})
-    changelog = None if histories is None else _text(cleaned["histories"])
-    return issue_id, key, updated, _text(cleaned["fields"]), changelog
-
-
-def _histories(issue: dict[str, Any], client: JiraClient) -> list[dict[str, Any]] | None:
-    """The whole changelog: a search cuts long ones short, and the missing part is fetched."""
-    changelog = issue.get("changelog")
-    if changelog is None:
-        return None
-    histories: list[dict[str, Any]] = changelog.get("histories", [])
-    if len(histories) < changelog.get("total", 0):
-        return client.changelog(str(issue["id"]))
-    return histories
-
-
-def _instant(value: str) -> datetime:
-    """Jira writes offsets as +0000 and without, as a site likes; everything becomes UTC."""
-    instant = datetime.fromisoformat(value)
-    if instant.tzinfo is None:
-        raise ValueError(f"{value!r} has no time zone")
-    return instant.astimezone(UTC)
-
-
-def _text(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    resources = [resource_of(JIRA_ISSUES, batches(pages(), pseudonymiser), newest="updated_at")]
+    return [*resources, resource_of(JIRA_TOMBSTONES, tombstones())] if gone else resources

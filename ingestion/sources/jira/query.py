@@ -17,7 +17,11 @@ OVERLAP = timedelta(hours=2)
 ZONE_UNCERTAINTY = timedelta(hours=14)
 # `/search/jql` refuses queries without a restriction; no issue is older than Jira.
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-_ORDER_BY = re.compile(r"\border\s+by\b.*$", re.IGNORECASE | re.DOTALL)
+ORDER = "ORDER BY updated ASC, key ASC"
+# What stands in quotes is met first, so that a search for the words "order by" stays.
+_ORDER_BY = re.compile(
+    r"""(?P<quoted>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\border\s+by\b.*""", re.IGNORECASE | re.DOTALL
+)
 
 
 def incremental_jql(jql: str, updated_since: datetime | None, time_zone: str | None) -> str:
@@ -26,13 +30,24 @@ def incremental_jql(jql: str, updated_since: datetime | None, time_zone: str | N
     Oldest first: an issue that changes while pages are read moves to the end and is met again, never skipped.
     """
     begin = EARLIEST if updated_since is None else updated_since - OVERLAP
-    zone = _zone(time_zone)
+    # The zone matters to a cursor only; the first fetch begins long before any issue.
+    zone = _zone(time_zone) if updated_since is not None else ZoneInfo("UTC")
     if zone is None:
-        begin -= ZONE_UNCERTAINTY if updated_since is not None else timedelta(0)
+        begin -= ZONE_UNCERTAINTY
         zone = ZoneInfo("UTC")
     restriction = f'updated >= "{begin.astimezone(zone):%Y-%m-%d %H:%M}"'
-    scope = _ORDER_BY.sub("", jql).strip()
-    return f"{f'({scope}) AND ' if scope else ''}{restriction} ORDER BY updated ASC, key ASC"
+    return f"{within(jql, restriction)} {ORDER}"
+
+
+def everything_jql(jql: str) -> str:
+    """`jql` (may be empty) as a query that Jira does not refuse for having no restriction."""
+    return incremental_jql(jql, None, None)
+
+
+def within(jql: str, restriction: str) -> str:
+    """`jql` without its order, and one more restriction."""
+    scope = _ORDER_BY.sub(lambda match: match["quoted"] or "", jql).strip()
+    return f"{f'({scope}) AND ' if scope else ''}{restriction}"
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

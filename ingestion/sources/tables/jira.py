@@ -85,7 +85,7 @@ JIRA_SPRINTS = RawTable(
         "id": Column("text", "The sprint's id.", False),
         "board_id": Column("text", "The board that it was made on."),
         "name": Column("text", "The name people see.", False),
-        "state": Column("text", "`future`, `active` or `closed`.", False),
+        "state": Column("text", "`future`, `active`, `closed`, or `deleted`: it was there and is no more.", False),
         "goal": Column("text", "Its goal, without names."),
         "starts_at": Column("timestamp", "When it starts or started; null for a future sprint without dates."),
         "ends_at": Column("timestamp", "When it is planned to end."),

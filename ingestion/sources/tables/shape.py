@@ -7,23 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import pyarrow as pa  # type: ignore[import-untyped]
-from dlt.common.schema.typing import TTableSchemaColumns
+# Whoever only needs the tables' shape does not wait a second until dlt and Arrow are imported.
+if TYPE_CHECKING:
+    import pyarrow as pa  # type: ignore[import-untyped]
+    from dlt.common.schema.typing import TTableSchemaColumns
 
 # What a source yields: some rows of one raw table.
-Batch: TypeAlias = pa.Table
+Batch: TypeAlias = "pa.Table"
 ColumnType = Literal["text", "timestamp", "bigint", "bool", "json"]
 
-_ARROW_TYPES: dict[ColumnType, pa.DataType] = {
-    "text": pa.string(),
-    "timestamp": pa.timestamp("us", "UTC"),
-    "bigint": pa.int64(),
-    "bool": pa.bool_(),
-    # Written as JSON text; PostgreSQL makes jsonb of it while copying.
-    "json": pa.string(),
-}
 
 _POSTGRES_TYPES: dict[ColumnType, str] = {
     "text": "varchar",
@@ -87,15 +81,24 @@ class RawTable:
     @property
     def arrow_schema(self) -> pa.Schema:
         """The same shape for Arrow."""
+        import pyarrow as pa
+
+        types: dict[ColumnType, pa.DataType] = {
+            "text": pa.string(),
+            "timestamp": pa.timestamp("us", "UTC"),
+            "bigint": pa.int64(),
+            "bool": pa.bool_(),
+            # Written as JSON text; PostgreSQL makes jsonb of it while copying.
+            "json": pa.string(),
+        }
         return pa.schema(
-            [
-                pa.field(name, _ARROW_TYPES[column.data_type], nullable=column.nullable)
-                for name, column in self.columns.items()
-            ]
+            [pa.field(name, types[column.data_type], nullable=column.nullable) for name, column in self.columns.items()]
         )
 
     def arrow_table(self, rows: Sequence[Sequence[Any]]) -> Batch:
         """Rows (in the order of the columns) as an Arrow table; raises `pa.ArrowInvalid` for a wrong type."""
+        import pyarrow as pa
+
         schema = self.arrow_schema
         columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
         arrays = [pa.array(values, type=field.type) for values, field in zip(columns, schema, strict=True)]

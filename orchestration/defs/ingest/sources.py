@@ -2,7 +2,8 @@
 
 In: the settings that name sites, organisations and clones. Out: one asset for each raw table, which Dagster can
 materialise where its source is configured, and only knows where it is not. How a source is loaded (key, cursor,
-contract, counts) is the source's and `ingestion.pipelines`' business.
+contract, counts) is the source's and `ingestion.pipelines`' business. What is compared and brought up to date at
+night stands in `orchestration.defs.operations.reconciliation`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,17 +11,26 @@ from typing import Any
 
 import dagster as dg
 
-from core.secrets import secrets_for
 from core.settings import Settings, get_settings
-from ingestion.load import load_git, load_jira
 from ingestion.pipelines import LoadResult
-from ingestion.sources.jira import JiraSite
+from ingestion.sources.bitbucket.pull import pull_bitbucket
+from ingestion.sources.git_history.pull import pull_git
+from ingestion.sources.github.pull import pull_github
+from ingestion.sources.gitlab.pull import pull_gitlab
+from ingestion.sources.jira.pull import pull_jira, pull_registry, pull_sprints, sync_sprints
 from ingestion.sources.tables import RawTable
+from ingestion.sources.tables import github as github_tables
+from ingestion.sources.tables import jira as jira_tables
 from ingestion.sources.tables.bitbucket import BITBUCKET_TABLES
 from ingestion.sources.tables.git import GIT_TABLES
-from ingestion.sources.tables.github import GITHUB_TABLES
 from ingestion.sources.tables.gitlab import GITLAB_TABLES
-from ingestion.sources.tables.jira import JIRA_TABLES
+from orchestration.configured import (
+    bitbucket_is_configured,
+    git_is_configured,
+    github_is_configured,
+    gitlab_is_configured,
+    jira_is_configured,
+)
 
 Pull = Callable[[Settings], Sequence[LoadResult]]
 
@@ -39,7 +49,7 @@ def spec_of(table: RawTable) -> dg.AssetSpec:
     )
 
 
-def pulled(pull: Pull, tables: Sequence[RawTable], *, is_configured: bool) -> list[dg.AssetSpec | dg.AssetsDefinition]:
+def pulled(pull: Pull, *tables: RawTable, is_configured: bool) -> list[dg.AssetSpec | dg.AssetsDefinition]:
     """Tables as one step that Dagster runs, or, where their source is not configured, as tables that others fill."""
     specs = [spec_of(table) for table in tables]
     if not is_configured:
@@ -55,33 +65,47 @@ def pulled(pull: Pull, tables: Sequence[RawTable], *, is_configured: bool) -> li
     )
     def step() -> Iterator[dg.MaterializeResult[Any]]:
         results = pull(get_settings())
-        for spec in specs:
-            counts = [result.tables[spec.key.path[-1]] for result in results if spec.key.path[-1] in result.tables]
+        for table in tables:
+            counts = [result.tables[table.name] for result in results if table.name in result.tables]
             fetched, loaded = sum(count.fetched for count in counts), sum(count.loaded for count in counts)
-            yield dg.MaterializeResult(asset_key=spec.key, metadata={"fetched": fetched, "loaded": loaded})
+            yield dg.MaterializeResult(
+                asset_key=[table.dataset, table.name],
+                metadata={"fetched": fetched, "loaded": loaded, "dagster/row_count": loaded},
+            )
 
     return [step]
 
 
-def pull_jira(settings: Settings) -> list[LoadResult]:
-    """The issues that changed since the last pull."""
-    site = JiraSite(settings.jira_url or "", settings.jira_email, secrets_for(settings).get("jira_api_token"))
-    return [load_jira(site, settings, jql=settings.jira_jql)]
-
-
-def pull_git(settings: Settings) -> list[LoadResult]:
-    """The clones below the folder, each `organisation/name`."""
-    folder = settings.git_folder or settings.home
-    return [
-        load_git(clone, f"{clone.parent.name}/{clone.name}", settings)
-        for clone in sorted(path for path in folder.glob("*/*") if path.is_dir())
-    ]
+def pull_sprints_of_boards(settings: Settings) -> Sequence[LoadResult]:
+    """Open and recently closed sprints of all boards and who is in them; `config.sprints` follows."""
+    results = pull_sprints(settings)
+    sync_sprints(settings)
+    return results
 
 
 settings = get_settings()
-jira_issues = pulled(pull_jira, JIRA_TABLES[:1], is_configured=settings.jira_url is not None)
-jira_others = pulled(pull_jira, JIRA_TABLES[1:], is_configured=False)
-github = pulled(pull_jira, GITHUB_TABLES, is_configured=False)
-gitlab = pulled(pull_jira, GITLAB_TABLES, is_configured=False)
-bitbucket = pulled(pull_jira, BITBUCKET_TABLES, is_configured=False)
-git_clones = pulled(pull_git, GIT_TABLES, is_configured=settings.git_folder is not None)
+jira = jira_is_configured(settings)
+jira_issues = pulled(pull_jira, jira_tables.JIRA_ISSUES, is_configured=jira)
+jira_registry = pulled(
+    pull_registry,
+    jira_tables.JIRA_FIELDS,
+    jira_tables.JIRA_STATUSES,
+    jira_tables.JIRA_PROJECTS,
+    jira_tables.JIRA_BOARDS,
+    is_configured=jira,
+)
+jira_sprints = pulled(
+    pull_sprints_of_boards, jira_tables.JIRA_SPRINTS, jira_tables.JIRA_SPRINT_ISSUES, is_configured=jira
+)
+github = pulled(
+    pull_github,
+    github_tables.GITHUB_PULL_REQUESTS,
+    github_tables.GITHUB_RELEASES,
+    github_tables.GITHUB_DEPLOYMENTS,
+    is_configured=github_is_configured(settings),
+)
+gitlab = pulled(pull_gitlab, *GITLAB_TABLES, is_configured=gitlab_is_configured(settings))
+bitbucket = pulled(pull_bitbucket, *BITBUCKET_TABLES, is_configured=bitbucket_is_configured(settings))
+git_clones = pulled(pull_git, *GIT_TABLES, is_configured=git_is_configured(settings))
+# Written by the reconciliation at night, which is no build.
+found_at_night = [spec_of(jira_tables.JIRA_TOMBSTONES), spec_of(github_tables.GITHUB_REPOSITORIES)]

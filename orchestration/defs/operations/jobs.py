@@ -16,11 +16,19 @@ rebuild = dg.define_asset_job(
     selection=everything - pulled,
     description="Marts and forecasts from what has arrived. With full_refresh: from the first event on.",
 )
+# Without the checks: they cost as much again as the tables, and every daily build runs them.
+update_marts_selection = (everything - pulled - forecasts).without_checks()
 update_marts = dg.define_asset_job(
     "update_marts",
-    # Without the checks: they cost as much again as the tables, and every daily build runs them.
-    selection=(everything - pulled - forecasts).without_checks(),
+    selection=update_marts_selection,
     description="The marts alone and unchecked, for events that have just arrived.",
+)
+sprints = dg.define_asset_job(
+    "sprints",
+    selection=(
+        update_marts_selection | dg.AssetSelection.keys("raw_jira/sprints", "raw_jira/sprint_issues").materializable()
+    ),
+    description="Pull the sprints and who is in them, and build the marts, the snapshots of sprints among them.",
 )
 daily = dg.define_asset_job(
     "daily",

@@ -6,16 +6,20 @@ import gc
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 from sqlalchemy import Engine, text
 
+from core.secrets import secrets_for
 from core.settings import Settings
 from ingestion import pipelines
+from tests.ingestion.sources.jira_server import EMAIL, TOKEN, JiraServer
 
 Query = Callable[..., Sequence[Any]]
+JiraSettings = Callable[..., Settings]
 
 
 @pytest.fixture
@@ -34,6 +38,26 @@ def rows(engine: Engine) -> Query:
             return connection.execute(text(query), parameters).all()
 
     return ask
+
+
+@pytest.fixture
+def jira_settings(raw_tables: Settings, tmp_path: Path) -> JiraSettings:
+    """Settings that name a loopback Jira: `jira_settings(server, jira_jql="…")`."""
+
+    def name(server: JiraServer, **options: object) -> Settings:
+        folder = tmp_path / "secrets"
+        folder.mkdir(exist_ok=True)
+        (folder / "jira_api_token").write_text(TOKEN)
+        (folder / "pseudonym_key").write_text(secrets_for(raw_tables).get("pseudonym_key"))
+        named = {
+            "secrets_folder": folder,
+            "jira_url": server.url,
+            "jira_deployment": server.deployment,
+            "jira_email": EMAIL if server.deployment == "cloud" else "",
+        }
+        return raw_tables.model_copy(update=named | options)
+
+    return name
 
 
 @contextmanager

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from ingestion.sources.git_history import ClonedHistory, Commit, HistoryError, clone
+from ingestion.sources.git_history import ClonedHistory, Commit, HistoryError, clone, log
 from tests.ingestion.sources.repositories import HOUR, START, Repository
 
 
@@ -18,7 +19,8 @@ def repository(tmp_path: Path) -> Repository:
 
 def read(repository: Repository) -> dict[str, Commit]:
     """The repository's commits by subject."""
-    commits = list(ClonedHistory(repository.folder).commits())
+    history = ClonedHistory(repository.folder)
+    commits = list(history.commits(history.refs()))
     assert len(commits) == len({commit.sha for commit in commits})
     return {commit.subject: commit for commit in commits}
 
@@ -45,7 +47,8 @@ def test_the_first_parent_line_is_oldest_first(repository: Repository) -> None:
     first = repository.commit("first")
     side = repository.commit("side", first, branch="topic")
     merge = repository.commit("merge", first, side)
-    assert ClonedHistory(repository.folder).line == [first, merge]
+    history = ClonedHistory(repository.folder)
+    assert history.line(history.refs()) == [first, merge]
 
 
 def test_a_merge_brings_no_lines_of_its_own(repository: Repository) -> None:
@@ -102,7 +105,7 @@ def test_where_a_chunk_ends_does_not_matter(repository: Repository, monkeypatch:
     first = repository.commit("first", files={b"a": b"1\n"})
     repository.commit("second\n\nbody", first, files={b"a": b"2\n", b"b": b"3\n"})
     whole = read(repository)
-    monkeypatch.setattr(clone, "_CHUNK_BYTES", 3)
+    monkeypatch.setattr(log, "_CHUNK_BYTES", 3)
     assert read(repository) == whole
 
 
@@ -151,8 +154,11 @@ def test_a_shallow_clone_begins_where_it_was_cut(repository: Repository, tmp_pat
     shallow = tmp_path / "shallow"
     subprocess.run(["git", "clone", "--quiet", "--depth=2", f"file://{repository.folder}", str(shallow)], check=True)
     history = ClonedHistory(shallow)
-    assert sorted(commit.subject for commit in history.commits()) == ["second", "third"]
-    assert history.line[0] == second
+    commits = {commit.subject: commit for commit in history.commits(history.refs())}
+    assert sorted(commits) == ["second", "third"]
+    assert (history.line(history.refs()) or [])[0] == second
+    # To git the oldest commit of a shallow clone brought every file: nobody knows what it brought.
+    assert (commits["second"].files, commits["third"].files) == (None, 0)
 
 
 def test_a_clone_is_read_as_its_origin_names_the_default_branch(repository: Repository, tmp_path: Path) -> None:
@@ -161,7 +167,8 @@ def test_a_clone_is_read_as_its_origin_names_the_default_branch(repository: Repo
     subprocess.run(["git", "clone", "--quiet", str(repository.folder), str(working)], check=True)
     repository.commit("pushed by others", first)
     subprocess.run(["git", "-C", str(working), "fetch", "--quiet"], check=True)
-    assert len(ClonedHistory(working).line) == 2
+    history = ClonedHistory(working)
+    assert len(history.line(history.refs()) or []) == 2
 
 
 def test_pull_request_heads_are_read_where_they_were_fetched(repository: Repository) -> None:
@@ -170,18 +177,19 @@ def test_pull_request_heads_are_read_where_they_were_fetched(repository: Reposit
     repository.git("update-ref", "-d", "refs/heads/topic")
     repository.pull_head(12, head)
     history = ClonedHistory(repository.folder)
-    assert history.pull_heads == {12: head}
-    assert {commit.sha for commit in history.commits()} == {first, head}
+    refs = history.refs()
+    assert (refs.head, refs.pull_heads) == (first, {12: head})
+    assert {commit.sha for commit in history.commits(refs)} == {first, head}
 
 
 def test_a_repository_without_commits_is_named(repository: Repository) -> None:
     with pytest.raises(HistoryError, match=r"repository\.git is no git repository with a commit"):
-        ClonedHistory(repository.folder)
+        ClonedHistory(repository.folder).refs()
 
 
 def test_a_folder_that_is_no_repository_is_named(tmp_path: Path) -> None:
     with pytest.raises(HistoryError, match="not a git repository"):
-        ClonedHistory(tmp_path)
+        ClonedHistory(tmp_path).refs()
     with pytest.raises(HistoryError, match="not a folder"):
         ClonedHistory(tmp_path / "nowhere")
 
@@ -190,11 +198,13 @@ def test_git_is_ended_when_the_reader_stops_early(repository: Repository) -> Non
     sha = repository.commit("first")
     for number in range(5):
         sha = repository.commit(f"commit {number}", sha)
-    reading = ClonedHistory(repository.folder).commits()
+    history = ClonedHistory(repository.folder)
+    reading = history.commits(history.refs())
     assert next(reading).subject == "commit 4"
     reading.close()
 
 
-def test_fields_in_another_order_are_refused() -> None:
+@pytest.mark.parametrize("said", [b"fatal: something", b"fatal\0" + log.MARK, log.MARK + b"a sha\0and no more\0"])
+def test_what_is_no_log_is_refused(said: bytes) -> None:
     with pytest.raises(HistoryError, match="where a commit should begin"):
-        list(clone.parse(iter([b"fatal: something"]), lambda: True, counted=True))
+        list(log.parse(io.BytesIO(said), lambda: True, counted=True))

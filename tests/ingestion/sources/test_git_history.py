@@ -14,9 +14,10 @@ from core.privacy import Pseudonymiser
 from core.secrets import secrets_for
 from core.settings import Settings
 from ingestion.load import load_git
-from ingestion.sources.git_history import HistoryError, RecordedHistory, git_history, open_history
-from ingestion.sources.git_history.rows import RowMaker, instant
-from tests.ingestion.sources.conftest import Query, failing_load
+from ingestion.sources.git_history import HistoryError, open_history
+from ingestion.sources.git_history.log import calendar_second
+from ingestion.sources.git_history.rows import RowMaker
+from tests.ingestion.sources.conftest import Query
 from tests.ingestion.sources.repositories import HOUR, START, Repository
 
 NAME = "acme/payments"
@@ -91,17 +92,22 @@ def test_people_are_pseudonyms(repository: Repository, raw_tables: Settings, row
     assert "wilhelm" not in everything
 
 
-def test_loading_twice_changes_nothing(repository: Repository, raw_tables: Settings, rows: Query) -> None:
-    def everything() -> list[Any]:
-        return [
-            *rows("select to_jsonb(commits) - '_dlt_id' - '_dlt_load_id' from raw_git.commits order by sha"),
-            *rows("select to_jsonb(pulls) - '_dlt_id' - '_dlt_load_id' from raw_git.pull_requests as pulls order by 1"),
-        ]
+def everything(rows: Query) -> list[Any]:
+    """All that stands in `raw_git`, but when it was loaded."""
+    return [
+        *rows("select to_jsonb(commits) - '_dlt_id' - '_dlt_load_id' from raw_git.commits order by sha"),
+        *rows("select to_jsonb(pulls) - '_dlt_id' - '_dlt_load_id' from raw_git.pull_requests as pulls order by 1"),
+        *rows("select to_jsonb(tags) - '_dlt_id' - '_dlt_load_id' from raw_git.tags order by 1"),
+    ]
 
+
+def test_loading_twice_changes_nothing(repository: Repository, raw_tables: Settings, rows: Query) -> None:
+    loads = "select array_agg(_dlt_load_id || _dlt_id order by sha) from raw_git.commits"
     load_git(repository.folder, NAME, raw_tables)
-    first = everything()
-    load_git(repository.folder, NAME, raw_tables)
-    assert everything() == first
+    first, first_loads = everything(rows), rows(loads)
+    load_git(repository.folder, NAME, raw_tables, anew=True)
+    assert everything(rows) == first
+    assert rows(loads) == first_loads
 
 
 def test_what_is_pushed_later_comes_with_the_next_load(
@@ -125,17 +131,12 @@ def test_two_repositories_with_the_same_commits_stand_side_by_side(
     ]
 
 
-def test_each_resource_runs_alone(repository: Repository) -> None:
-    history = open_history(repository.folder)
-    alone = git_history(history, NAME, Pseudonymiser("a key")).with_resources("pull_requests")
-    assert [row["pr_number"] for table in alone for row in table.to_pylist()] == [2, 3]
-
-
 def write_recording(folder: Path, repository: Repository) -> Path:
     """The repository's history as a recorded folder."""
     folder.mkdir()
+    history = open_history(repository.folder)
     with gzip.open(folder / "commits.jsonl.gz", "wt", encoding="utf-8") as lines:
-        for commit in open_history(repository.folder).commits():
+        for commit in history.commits(history.refs()):
             record = {
                 "sha": commit.sha,
                 "parents": commit.parents,
@@ -152,12 +153,13 @@ def write_recording(folder: Path, repository: Repository) -> Path:
     return folder
 
 
-def test_recorded_history_gives_the_same_rows_as_the_clone(repository: Repository, tmp_path: Path) -> None:
-    def rows_of(folder: Path) -> list[Any]:
-        source = git_history(open_history(folder), NAME, Pseudonymiser("a key"))
-        return sorted(str(row) for table in source for row in table.to_pylist())
-
-    assert rows_of(write_recording(tmp_path / "recorded", repository)) == rows_of(repository.folder)
+def test_recorded_history_gives_the_same_rows_as_the_clone(
+    repository: Repository, tmp_path: Path, raw_tables: Settings, rows: Query
+) -> None:
+    load_git(repository.folder, NAME, raw_tables)
+    of_the_clone = everything(rows)
+    load_git(write_recording(tmp_path / "recorded", repository), NAME, raw_tables)
+    assert everything(rows) == of_the_clone
 
 
 def test_a_damaged_recording_is_refused_with_its_line(
@@ -166,16 +168,19 @@ def test_a_damaged_recording_is_refused_with_its_line(
     folder = write_recording(tmp_path / "recorded", repository)
     with gzip.open(folder / "commits.jsonl.gz", "at", encoding="utf-8") as lines:
         lines.write('{"sha": "cut sho')
-    with failing_load("commits.jsonl.gz, line 6"):
+    with pytest.raises(HistoryError, match=r"commits\.jsonl\.gz, line 6"):
         load_git(folder, NAME, raw_tables)
     assert rows("select count(*) from raw_git.commits") == [(0,)]
 
 
-def test_a_recording_whose_head_is_missing_is_refused(repository: Repository, tmp_path: Path) -> None:
+def test_a_recording_whose_head_is_missing_is_refused(
+    repository: Repository, tmp_path: Path, raw_tables: Settings, rows: Query
+) -> None:
     folder = write_recording(tmp_path / "recorded", repository)
     (folder / "meta.json").write_text('{"head": "elsewhere"}')
     with pytest.raises(HistoryError, match="the head elsewhere is not among the recorded commits"):
-        _ = RecordedHistory(folder).line
+        load_git(folder, NAME, raw_tables)
+    assert rows("select count(*) from raw_git.commits") == [(0,)]
 
 
 @pytest.mark.parametrize("name", ["payments", "/payments", "acme/", "acme/pay/ments"])
@@ -204,10 +209,14 @@ def test_subjects_lose_their_people(subject: str, expected: str) -> None:
     assert RowMaker(NAME, people).text(subject) == expected.replace("{jane-doe}", pseudonym)
 
 
-@pytest.mark.parametrize("seconds", [None, -1, 253_402_300_800, 10**18])
-def test_an_instant_that_no_calendar_has_is_none(seconds: int | None) -> None:
-    assert instant(seconds) is None
+@pytest.mark.parametrize("second", [b"", b"-1", b"253402300800", str(10**18).encode()])
+def test_a_second_that_no_calendar_has_is_none(second: bytes) -> None:
+    assert calendar_second(second) is None
 
 
-def test_the_last_instant_of_the_calendar_is_one() -> None:
-    assert instant(253_402_300_799) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+def test_the_last_second_of_the_calendar_is_one(raw_tables: Settings, rows: Query, repository: Repository) -> None:
+    repository.commit("the last", repository.git("rev-parse", "main"), at=253_402_300_799)
+    load_git(repository.folder, NAME, raw_tables)
+    assert rows("select authored_at from raw_git.commits where subject = 'the last'") == [
+        (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),)
+    ]

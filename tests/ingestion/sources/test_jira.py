@@ -16,38 +16,11 @@ from core.secrets import secrets_for
 from core.settings import Settings
 from ingestion.load import load_jira
 from ingestion.pipelines import LoadResult
-from ingestion.sources.jira import JiraError, JiraSite, client, jira
+from ingestion.sources.jira import JiraError, JiraSite, client_of, connection, jira
 from ingestion.sources.jira.query import incremental_jql
 from tests.ingestion.sources.conftest import Query, failing_load
 from tests.ingestion.sources.jira_server import EMAIL, TOKEN, Fault, JiraServer, Request
-from tests.real_data import shared_data
-
-START = datetime(2026, 1, 5, 9, tzinfo=UTC)
-PERSON = {
-    "self": "https://example.atlassian.net/rest/api/3/user?accountId=557058:zoltan-account",
-    "accountId": "557058:zoltan-account",
-    "emailAddress": "zoltan@example.org",
-    "displayName": "Zoltan Example",
-    "avatarUrls": {"48x48": "https://avatars.example.org/zoltan"},
-    "active": True,
-}
-
-
-def issue(number: int, updated: datetime | None = None, *, project: str = "PAY", **fields: Any) -> dict[str, Any]:
-    """An issue as the REST API gives it; issue N was changed N minutes after the start unless told."""
-    changed = updated or START + timedelta(minutes=number)
-    return {
-        "id": str(10_000 + number),
-        "key": f"{project}-{number}",
-        "fields": {"summary": f"issue {number}", "updated": changed.strftime("%Y-%m-%dT%H:%M:%S.000%z"), **fields},
-    }
-
-
-def history(number: int) -> dict[str, Any]:
-    """One entry of a changelog."""
-    created = (START + timedelta(minutes=number)).isoformat()
-    item = {"field": "status", "fieldId": "status", "fromString": str(number), "toString": str(number + 1)}
-    return {"id": str(number), "author": PERSON, "created": created, "items": [item]}
+from tests.ingestion.sources.jira_shapes import PERSON, START, history, issue, with_histories
 
 
 @pytest.fixture
@@ -58,7 +31,7 @@ def site() -> Iterator[JiraServer]:
 
 @pytest.fixture(autouse=True)
 def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "FIRST_DELAY_SECONDS", 0.001)
+    monkeypatch.setattr(connection, "FIRST_DELAY_SECONDS", 0.001)
 
 
 def load(server: JiraServer, settings: Settings, token: str = TOKEN, **options: Any) -> LoadResult:
@@ -88,22 +61,6 @@ def test_all_fields_are_asked_for_in_pages_that_follow_one_another(site: JiraSer
         "expand": "changelog",
     }
     assert len({request.parameters["nextPageToken"] for request in others}) == 2
-
-
-def test_the_requests_are_those_of_the_published_interface(site: JiraServer, raw_tables: Settings) -> None:
-    document = json.loads(shared_data("openapi/jira-cloud-v3.json").read_text())
-    with clock.stopped_at(START + timedelta(days=1)):
-        site.put(issue(1, changelog_length=3) | {"changelog": {"histories": [history(n) for n in range(3)]}})
-        load(site, raw_tables)
-    with clock.stopped_at(START + timedelta(days=2)):
-        load(site, raw_tables)
-    body = document["components"]["schemas"]["SearchAndReconcileRequestBean"]
-    for request in site.requests:
-        path = request.path.replace("/issue/10001/", "/issue/{issueIdOrKey}/")
-        operation = document["paths"][path][request.method.lower()]
-        known = set(body["properties"]) if request.method == "POST" else {p["name"] for p in operation["parameters"]}
-        assert set(request.parameters) <= known
-    assert {request.path.rpartition("/")[2] for request in site.requests} == {"jql", "changelog", "myself"}
 
 
 def test_too_many_requests_are_waited_out_as_long_as_jira_says(
@@ -136,7 +93,7 @@ def test_a_fault_that_stays_ends_the_load_and_replaces_nothing(
     with failing_load("503"):
         load(site, raw_tables)
     assert rows("select id, fields from raw_jira.issues order by id") == before
-    assert len(site.requests) == 2 + client.MOST_ATTEMPTS
+    assert len(site.requests) == 2 + connection.MOST_ATTEMPTS
 
 
 @pytest.mark.parametrize(
@@ -146,10 +103,10 @@ def test_a_fault_that_stays_ends_the_load_and_replaces_nothing(
 def test_a_refusal_is_not_tried_again(
     site: JiraServer, raw_tables: Settings, rows: Query, status: int, reason: str
 ) -> None:
-    site.faults.append(Fault(status))
+    site.faults.extend([None, Fault(status)])
     with failing_load(f"POST /rest/api/3/search/jql: {status}, {reason}"):
         load(site, raw_tables)
-    assert len(site.requests) == 1
+    assert len(site.requests) == 2
     assert rows("select status from ops.fetch_operations") == [("failure",)]
 
 
@@ -169,7 +126,7 @@ def test_nobody_at_the_address_is_named(raw_tables: Settings) -> None:
 def test_the_search_that_jira_removed_is_not_used(site: JiraServer) -> None:
     assert site.answer(Request("GET", "/rest/api/3/search", {"jql": "project = PAY"}))[0] == 410
     with pytest.raises(JiraError, match="410"):
-        client.JiraClient(site.url, EMAIL, TOKEN)._object("GET", "/rest/api/3/search")
+        client_of(JiraSite(site.url, EMAIL, TOKEN)).connection.object("GET", "/rest/api/3/search")
 
 
 def test_a_page_that_comes_again_does_not_turn_for_ever(site: JiraServer, raw_tables: Settings) -> None:
@@ -241,8 +198,66 @@ def test_a_long_changelog_is_fetched_to_its_end(raw_tables: Settings, rows: Quer
 def test_a_short_changelog_costs_no_request(raw_tables: Settings, rows: Query) -> None:
     with JiraServer([issue(1) | {"changelog": {"histories": [history(1)]}}]) as server:
         load(server, raw_tables)
-        assert len(server.requests) == 1
+        assert [request.path.rpartition("/")[2] for request in server.requests] == ["myself", "jql"]
     assert rows("select jsonb_array_length(changelog) from raw_jira.issues") == [(1,)]
+
+
+def test_several_long_changelogs_are_fetched_in_one_question_and_dated_as_all_others(
+    raw_tables: Settings, rows: Query
+) -> None:
+    # Their histories come mixed, in order of their dates, five to a page, with numbers for dates.
+    long = [with_histories(issue(number), *range(number, number + 8)) for number in (1, 2, 3)]
+    with JiraServer([*long, with_histories(issue(4), 1)]) as server:
+        load(server, raw_tables)
+        asked = [request.parameters for request in server.requests if request.path.endswith("/changelog/bulkfetch")]
+    assert [sorted(parameters["issueIdsOrKeys"]) for parameters in asked] == [["10001", "10002", "10003"]] * 5
+    for number in (1, 2, 3):
+        [(changelog,)] = rows("select changelog from raw_jira.issues where id = :id", id=str(10_000 + number))
+        expected = [history(entry) for entry in range(number, number + 8)]
+        assert [(entry["id"], entry["created"]) for entry in changelog] == [
+            (entry["id"], entry["created"]) for entry in expected
+        ]
+
+
+def test_forty_histories_may_be_all_or_the_last_forty_so_the_rest_is_asked_for(
+    raw_tables: Settings, rows: Query
+) -> None:
+    with JiraServer([with_histories(issue(1), *range(50))]) as server:
+        server.histories_in_a_search, server.tells_length_of_changelogs = 40, False
+        load(server, raw_tables)
+    assert rows("select jsonb_array_length(changelog) from raw_jira.issues") == [(50,)]
+
+
+def test_changelogs_that_do_not_come_stop_the_load(
+    raw_tables: Settings, rows: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with JiraServer(with_histories(issue(number), *range(8)) for number in (1, 2)) as server:
+        monkeypatch.setattr(server, "_changelogs", lambda _parameters: (200, b'{"issueChangeLogs": []}'))
+        with failing_load("the changelog of issue 10001 did not come"):
+            load(server, raw_tables)
+    assert rows("select count(*) from raw_jira.issues") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"issues": [], "isLast": false}', "a page says that others follow, and not how to get them"),
+        (b'{"isLast": true}', "the list is missing in the answer"),
+        (b"[]", "the answer is not a JSON object"),
+    ],
+)
+def test_a_page_that_is_not_whole_replaces_nothing(
+    site: JiraServer, raw_tables: Settings, rows: Query, body: bytes, reason: str
+) -> None:
+    site.faults.extend([None, None, Fault(body=body)])
+    with failing_load(reason):
+        load(site, raw_tables)
+    assert rows("select count(*) from raw_jira.issues") == [(0,)]
+
+
+def test_words_in_quotes_are_no_order() -> None:
+    asked = incremental_jql('summary ~ "order by phone" order by created', None, None)
+    assert asked.startswith('(summary ~ "order by phone") AND updated >= ')
 
 
 def test_a_changelog_that_was_not_asked_for_is_null_and_an_empty_one_is_empty(
@@ -304,7 +319,8 @@ def test_an_issue_without_its_date_stops_the_load(
     raw_tables: Settings, monkeypatch: pytest.MonkeyPatch, broken: dict[str, Any]
 ) -> None:
     with JiraServer([issue(1)]) as server:
-        answer = {"issues": [{"id": "1", "key": "PAY-1", "fields": broken}], "isLast": True}
+        found = {"id": "1", "key": "PAY-1", "fields": broken, "changelog": {"histories": []}}
+        answer = {"issues": [found], "isLast": True}
         monkeypatch.setattr(server, "answer", lambda _request: (200, json.dumps(answer).encode()))
         with failing_load("an issue came without id, key or date of change"):
             load(server, raw_tables)

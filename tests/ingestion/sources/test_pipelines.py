@@ -18,8 +18,8 @@ from sqlalchemy import Engine, text
 
 from core import clock
 from core.settings import Settings
-from ingestion import pipelines
-from ingestion.pipelines import LostRowsError, TableCount
+from ingestion import counting, pipelines
+from ingestion.counting import LostRowsError, TableCount
 from ingestion.sources.tables import JIRA_ISSUES, RAW_TABLES, Batch, Column, RawTable
 from tests.ingestion.sources.conftest import Query, failing_load
 
@@ -112,7 +112,7 @@ def test_what_enters_is_counted_against_what_leaves(raw_tables: Settings) -> Non
 )
 def test_a_lost_row_is_an_error(count: TableCount) -> None:
     with pytest.raises(LostRowsError, match="issues"):
-        pipelines._refuse_losses({"issues": count})
+        counting.refuse_losses({"issues": count})
 
 
 def test_nothing_new_is_a_good_load(raw_tables: Settings, rows: Query) -> None:

@@ -55,13 +55,23 @@ final as (
         status_to_id,
         resolution_to,
         flag_to,
-        moved_from_key
+        moved_from_key,
+        sprints_from,
+        sprints_to,
+        introduced_from,
+        introduced_to,
+        assignee_from,
+        priority_from,
+        labels_from,
+        story_points_from,
+        blocking_tech_stream_from
     from histories
     where
         changed_at is not null
-        and (
-            status_to is not null or resolution_to is not null or flag_to is not null or moved_from_key is not null
-        )
+        and coalesce(
+            status_to, resolution_to, flag_to, moved_from_key, sprints_to, introduced_to, assignee_from,
+            priority_from, labels_from, story_points_from, blocking_tech_stream_from
+        ) is not null
 )
 
 select * from final

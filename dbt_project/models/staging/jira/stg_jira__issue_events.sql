@@ -40,6 +40,7 @@ parsed as (
         deliveries.delivery_id,
         deliveries.received_at,
         deliveries.event_name,
+        issue.id as issue_id,
         upper(issue.key) as ticket_id,
         nullif(delivery.changelog ->> 'id', '') as history_id,
         {{ safe_epoch_milliseconds('delivery.timestamp') }} as sent_at,
@@ -54,9 +55,10 @@ parsed as (
     ) as delivery on true
     inner join lateral (
         select
+            record.id,
             record.key,
             {{ json_object('record.fields') }} as fields
-        from jsonb_to_record({{ json_object('delivery.issue') }}) as record (key text, fields jsonb)
+        from jsonb_to_record({{ json_object('delivery.issue') }}) as record (id text, key text, fields jsonb)
         limit 1 -- noqa: AM09
     ) as issue on true
     cross join lateral {{ jira_standard_fields('issue.fields') }}
@@ -71,6 +73,7 @@ final as (
         revision.revision,
         parsed.delivery_id,
         parsed.event_name,
+        parsed.issue_id,
         parsed.ticket_id,
         parsed.jira_project_key,
         -- Jira's own clock: of the creation, else of the sending, which follows the change by milliseconds.
@@ -94,11 +97,16 @@ final as (
         parsed.resolution_to,
         parsed.flag_to,
         parsed.moved_from_key,
+        parsed.sprints_from,
+        parsed.sprints_to,
+        parsed.introduced_from,
+        parsed.introduced_to,
         parsed.ticket_type,
         parsed.priority,
         parsed.assignee_hash,
         parsed.story_points,
         parsed.jira_sprint_id,
+        parsed.jira_sprint_ids,
         parsed.flag_name,
         parsed.labels,
         parsed.components,
@@ -106,6 +114,9 @@ final as (
         parsed.tech_stream_values,
         parsed.found_in_stage_value,
         parsed.introduced_in_stage_value,
+        parsed.severity_value,
+        parsed.root_cause_value,
+        parsed.linked_ticket_id,
         parsed.blocking_tech_stream_value
     from parsed
     cross join revision

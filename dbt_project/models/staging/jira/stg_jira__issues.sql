@@ -76,6 +76,7 @@ final as (
         assignee_hash,
         story_points,
         jira_sprint_id,
+        jira_sprint_ids,
         flag_name,
         labels,
         components,
@@ -83,6 +84,9 @@ final as (
         tech_stream_values,
         found_in_stage_value,
         introduced_in_stage_value,
+        severity_value,
+        root_cause_value,
+        linked_ticket_id,
         blocking_tech_stream_value,
         _dlt_load_id
     from parsed

@@ -1,0 +1,54 @@
+{#
+  Who reads the inbox, for quality.source_balance: staging models with `landing_id` and `received_at`, one a line.
+  The models of the lists in event_sources.sql are read without being named here.
+#}
+{% macro other_readers_of_deliveries() %}
+    stg_jira__issue_events
+    stg_jira__sprint_events
+    stg_push__surveys
+    stg_github__pushes
+{% endmacro %}
+
+{#
+  Deliveries that rightly leave no row of their own, one a line: source and event, or source, event and action (of a
+  deployment status its state). Programs read some of them, a staging model sums others up, and the rest says nothing
+  that anybody counts.
+#}
+{% macro deliveries_without_a_row() %}
+    github: ping
+    github: installation
+    github: installation_repositories
+    github: repository
+    github: release
+    github: pull_request_review_comment
+    github: workflow_run: requested
+    github: workflow_run: in_progress
+    github: deployment_status: inactive
+    jira: board_created
+    jira: board_updated
+    jira: board_deleted
+    jira: board_configuration_changed
+    bitbucket: diagnostics:ping
+    pagerduty: pagey.ping
+{% endmacro %}
+
+{# Fetched tables and the staging models that have one row for each of theirs, one pair a line. #}
+{% macro readers_of_fetched_tables() %}
+    raw_jira.issues stg_jira__issues
+    raw_jira.tombstones stg_jira__tombstones
+    raw_jira.sprint_issues stg_jira__sprint_issues
+    raw_github.pull_requests stg_github__fetched_pull_requests
+{% endmacro %}
+
+{# Every staging model that reads deliveries, each once. #}
+{% macro readers_of_deliveries() %}
+    {%- set readers = [] -%}
+    {%- for listed in [
+        pull_request_sources(), review_sources(), cicd_sources(), incident_sources(), other_readers_of_deliveries()
+    ] -%}
+        {%- for name in listed.split() -%}
+            {%- if name not in readers -%}{%- do readers.append(name) -%}{%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(readers) }}
+{% endmacro %}
