@@ -14,6 +14,7 @@ import dlt
 from dlt.extract import DltResource
 
 from core import clock
+from core.logging import get_logger
 from core.privacy import Pseudonymiser
 from ingestion.operations import Meter
 from ingestion.sources.jira import client_of, resource_of
@@ -28,6 +29,7 @@ RECENTLY = timedelta(days=14)
 # Boards of these types have sprints (those of team-managed projects are `simple`), and some of them have none.
 BOARDS_WITH_SPRINTS = ("scrum", "simple")
 Row = tuple[Any, ...]
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class _Look:
         self._with_sprints: dict[str, str] = {}
         self._seen_at = clock.now()
         self._to_look_at: dict[str, str] = {}
+        self._refused: dict[str, JiraError] = {}
 
     def boards(self) -> Iterator[Batch]:
         """Every board that the account sees."""
@@ -96,13 +99,16 @@ class _Look:
         found: dict[str, Row] = {}
         for number, board_id in enumerate(self._with_sprints, start=1):
             is_new = board_id not in self._held.boards
-            for sprint in self._of_board(board_id, *(() if is_new else ("active", "future"))):
+            sprints = self._of_board(board_id, *(() if is_new else ("active", "future")))
+            for sprint in sprints or ():
                 row = _sprint_row(sprint, board_id, self._pseudonymiser)
                 found[row[0]] = row
                 if self._is_worth_a_look(row, self._history if is_new else RECENTLY):
                     self._to_look_at[row[0]] = row[3]
-            self._read_boards.add(board_id)
+            if sprints is not None:
+                self._read_boards.add(board_id)
             self._client.connection.meter.say(f"sprints of {number:,} of {len(self._with_sprints):,} boards")
+        self._refuse_blindness()
         for row in self._no_longer_listed(found):
             found[row[0]] = row
             self._to_look_at[row[0]] = row[3]
@@ -125,14 +131,26 @@ class _Look:
         if rows:
             yield JIRA_SPRINT_ISSUES.arrow_table(rows)
 
-    def _of_board(self, board_id: str, *states: str) -> list[dict[str, Any]]:
+    def _of_board(self, board_id: str, *states: str) -> list[dict[str, Any]] | None:
+        """The sprints of a board; None where Jira does not tell them.
+
+        A large site always has a board whose filter is broken or hidden, and a team's board may have no sprints: one
+        of them must not keep the others from being read. It counts as never read, so nothing of it is missed later.
+        """
         try:
             return self._client.sprints(board_id, *states)
         except JiraError as error:
-            # So says Jira of a team's board without sprints.
-            if error.status == 400 and self._with_sprints[board_id] == "simple":
-                return []
-            raise
+            if error.status not in (400, 403, 404):
+                raise
+            log.warning("board_without_sprints", source="jira", board=board_id, status=error.status)
+            self._refused[board_id] = error
+            return None
+
+    def _refuse_blindness(self) -> None:
+        """Where no scrum board can be read, the boards are not what is broken."""
+        scrum = {board_id for board_id, kind in self._with_sprints.items() if kind == "scrum"}
+        if scrum and not self._read_boards:
+            raise self._refused[min(scrum)]
 
     def _is_worth_a_look(self, row: Row, since: timedelta) -> bool:
         state, ends_at, completed_at = row[3], row[6], row[7]

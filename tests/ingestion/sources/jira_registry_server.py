@@ -38,6 +38,7 @@ class JiraWorld:
     statuses: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     boards: dict[int, dict[str, Any]] = field(default_factory=dict)
     sprints_of: dict[int, list[int]] = field(default_factory=dict)
+    broken_boards: set[int] = field(default_factory=set)
     sprints: dict[int, dict[str, Any]] = field(default_factory=dict)
     members: dict[int, list[str]] = field(default_factory=dict)
 
@@ -57,6 +58,8 @@ class JiraWorld:
 
     def _of_board(self, board_id: int, parameters: dict[str, Any]) -> Answer:
         if board_id not in self.boards:
+            return error(404, "The requested board cannot be viewed because it either does not exist or is hidden.")
+        if board_id in self.broken_boards:
             return error(404, "The requested board cannot be viewed because it either does not exist or is hidden.")
         if board_id not in self.sprints_of:
             return error(400, "The board does not support sprints")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from multiprocessing.process import BaseProcess
 
@@ -20,6 +19,7 @@ from tests.conftest import empty_input_tables
 from tests.ingestion.sources.conftest import JiraSettings, Query
 from tests.ingestion.sources.jira_server import JiraServer
 from tests.ingestion.sources.jira_shapes import START, board, issue, sprint, with_histories
+from tests.promises.killing import start
 
 # Enough to die in every kind of step; many more would only cost time.
 KILLS = 5
@@ -81,9 +81,8 @@ def test_a_fetch_that_is_killed_and_run_again_ends_like_an_undisturbed_one(
     change(site)
 
     chance = random.Random(7)
-    start = starter()
     for _ in range(KILLS):
-        process = start(settings)
+        process = start(fetch_all, settings)
         kill_at(process, site, chance.randint(1, calls), chance.uniform(0, LONGEST_LOAD_SECONDS))
     assert rows("select count(*) from ops.fetch_operations where status = 'running'")[0][0] > 0
     fetch_all(settings)
@@ -101,19 +100,6 @@ def revert(site: JiraServer) -> None:
 def empty(engine: Engine) -> None:
     with engine.begin() as connection:
         empty_input_tables(connection)
-
-
-def starter() -> Callable[[Settings], BaseProcess]:
-    """Starts fetches in processes of their own; what takes long to import is imported once for all of them."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ingestion.sources.jira.pull"])
-
-    def start(settings: Settings) -> BaseProcess:
-        process = context.Process(target=fetch_all, args=(settings,))
-        process.start()
-        return process
-
-    return start
 
 
 def kill_at(process: BaseProcess, site: JiraServer, request: int, seconds: float) -> None:

@@ -72,9 +72,8 @@ def test_later_looks_ask_for_open_sprints_alone(site: JiraServer, jira_settings:
         site.requests.clear()
         pull_sprints(jira_settings(site))
     assert asked_sprints(site) == ["5", "6", "8"]
-    assert {request.parameters["state"] for request in site.requests if request.path.endswith("/sprint")} == {
-        "active,future"
-    }
+    boards = [request for request in site.requests if request.path.endswith(("/board/1/sprint", "/board/3/sprint"))]
+    assert [request.parameters["state"] for request in boards] == ["active,future"] * 3
 
 
 def test_looking_twice_changes_nothing(site: JiraServer, jira_settings: JiraSettings, rows: Query) -> None:
@@ -149,6 +148,22 @@ def test_a_site_that_shows_no_board_any_more_buries_no_sprint(
         with failing_load("Jira lists no board, and there were some"):
             pull_sprints(jira_settings(site))
     assert ("5", "active") in rows(STATES)
+
+
+def test_a_board_that_is_broken_keeps_no_other_from_being_read(
+    site: JiraServer, jira_settings: JiraSettings, rows: Query
+) -> None:
+    with clock.stopped_at(NOW):
+        pull_sprints(jira_settings(site))
+        site.world.broken_boards = {1}
+        site.world.sprints[8] = sprint(8, "active", board_id=3, name="Renamed")
+        site.world.members[5] = ["10003"]
+        pull_sprints(jira_settings(site))
+        assert rows("select name from raw_jira.sprints where id = '8'") == [("Renamed",)]
+        assert [row[0] for row in rows(MEMBERS) if row[1]] == ["10003"]
+        site.world.broken_boards = {1, 3}
+        with failing_load("404, The requested board cannot be viewed"):
+            pull_sprints(jira_settings(site))
 
 
 def test_a_sprint_whose_issues_change_places_while_they_are_read_is_read_again(
