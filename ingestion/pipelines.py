@@ -1,4 +1,6 @@
-"""Where pulled data goes and how: the only place that names destination, dataset and load policy.
+"""Where pulled data goes and how: the load policy of everything that comes over an API.
+
+Git histories take a second way, for reasons that `ingestion.copying` gives; the guarantees are the same.
 
 In: a dlt source and the settings. Out: rows in the source's schema `raw_…`, one row in `ops.fetch_operations`,
 and counts of what entered and what left.
@@ -40,7 +42,6 @@ from sqlalchemy import (
 )
 
 from core.database import database_url, make_engine
-from core.logging import get_logger
 from core.settings import Settings
 from ingestion.counting import LoadResult, LostRowsError, TableCount, refuse_losses
 from ingestion.operations import Meter, on_record, one_line, started_last
@@ -57,8 +58,6 @@ __all__ = [
     "reason",
     "run",
 ]
-
-log = get_logger(__name__)
 
 DATASETS: Mapping[str, str] = {
     "jira": "raw_jira",

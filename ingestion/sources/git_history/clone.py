@@ -19,6 +19,8 @@ from ingestion.sources.git_history.log import COUNTED, OPTIONS, UNCOUNTED, calen
 # Behind so many commits with missing blobs the others are read without numbers: each costs a process.
 MOST_RESTARTS = 20
 _AS_LISTED = ("--no-walk=unsorted",)
+# Twice git's own measure: a tenth less CPU in long histories, for a hundred megabytes of git's memory.
+_MORE_CACHE = ("-c", "core.deltaBaseCacheLimit=192m")
 # Where GitHub, GitLab and Bitbucket Server keep the heads of pull requests, as they are and as people fetch them.
 _PULL_REFERENCE = re.compile(
     r"^refs/(?:remotes/[^/]+/)?(?:(?:pull|pr)/(\d+)(?:/head)?|pull-requests/(\d+)/from|(merge-requests|mr)/(\d+)(?:/head)?)$"
@@ -146,7 +148,7 @@ class ClonedHistory:
     ) -> Generator[Commit, None, bool]:
         """The commits that one `git log` tells, noted in `done`; returns whether git told everything."""
         boundary = self._boundary
-        with self._git.running("log", *OPTIONS, *options, "--stdin", stdin=asked) as (output, ended_well):
+        with self._git.running(*_MORE_CACHE, "log", *OPTIONS, *options, "--stdin", stdin=asked) as (output, ended_well):
             for commit in parse(output, ended_well, counted="--numstat" in options):
                 if done is not None:
                     done.add(commit.sha)
