@@ -87,6 +87,7 @@ class EmbeddedPostgres:
         """The saved port; a free one is chosen and saved at the first call."""
         saved = self.folder / "port"
         if not saved.exists():
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 saved.write_text(str(probe.getsockname()[1]), encoding="utf-8")

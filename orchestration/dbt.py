@@ -18,8 +18,6 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from sqlalchemy import URL, make_url
-
 from core import clock
 from core.database import database_url
 from core.settings import PROJECT_ROOT, Settings
@@ -28,8 +26,6 @@ from orchestration.errors import CommandError
 
 PROJECT_FOLDER = PROJECT_ROOT / "dbt_project"
 NOT_SOURCES = frozenset({"target", "logs", "dbt_packages"})
-# Parsing opens no connection, so it must work before there is a database.
-NOWHERE = make_url("postgresql://nobody:none@localhost:5432/none")
 
 
 class DbtProjectError(CommandError):
@@ -46,10 +42,11 @@ def target_folder(settings: Settings) -> Path:
     return settings.home / "dbt" / "target"
 
 
-def environment(settings: Settings, url: URL | None = None) -> dict[str, str]:
-    """What dbt reads from the environment; `url` replaces the settings' database."""
-    url = url or database_url(settings)
+def environment(settings: Settings, as_of: datetime | None = None) -> dict[str, str]:
+    """What dbt reads from the environment. `as_of` is the instant that models take for now; none reads the clock."""
+    url = database_url(settings)
     return {
+        "DPP_DBT_AS_OF": (as_of or clock.now()).isoformat(),
         "DPP_DBT_HOST": url.host or "localhost",
         "DPP_DBT_PORT": str(url.port or 5432),
         "DPP_DBT_USER": url.username or "",
@@ -65,10 +62,9 @@ def environment(settings: Settings, url: URL | None = None) -> dict[str, str]:
     }
 
 
-def variables(settings: Settings, as_of: datetime | None = None) -> dict[str, str | int]:
-    """The models' variables. `as_of` is the instant that they take for now; no model reads the clock."""
+def variables(settings: Settings) -> dict[str, str | int]:
+    """The models' variables. dbt parses the project anew when one of them has changed."""
     return {
-        "as_of": (as_of or clock.now()).isoformat(),
         "timezone": settings.timezone,
         "correlation_window_minutes": settings.correlation_window_minutes,
         "first_deployment_guard_days": settings.first_deployment_guard_days,
@@ -86,7 +82,7 @@ def prepare_manifest(settings: Settings) -> Path:
     manifest, stamp = folder / "manifest.json", folder / "fingerprint"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        fingerprint = _fingerprint()
+        fingerprint = _fingerprint(settings)
         if manifest.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == fingerprint:
             return manifest
         stamp.unlink(missing_ok=True)
@@ -110,7 +106,7 @@ def _parse(settings: Settings) -> None:
     done = subprocess.run(
         [executable(), "--quiet", "parse", "--vars", json.dumps(variables(settings))],
         cwd=PROJECT_FOLDER,
-        env=child_environment(environment(settings, NOWHERE)),
+        env=child_environment(environment(settings)),
         capture_output=True,
         text=True,
         check=False,
@@ -119,9 +115,10 @@ def _parse(settings: Settings) -> None:
         raise DbtProjectError(f"dbt cannot parse {PROJECT_FOLDER}:\n{(done.stdout + done.stderr).strip()[-4000:]}")
 
 
-def _fingerprint() -> str:
-    """Changes with any file of the project and with dbt's version."""
-    digest = hashlib.sha256(version("dbt-core").encode())
+def _fingerprint(settings: Settings) -> str:
+    """Changes with any file of the project, with dbt's version, and with what else makes dbt parse again."""
+    told = {name: value for name, value in environment(settings).items() if name != "DPP_DBT_AS_OF"}
+    digest = hashlib.sha256(json.dumps([version("dbt-core"), variables(settings), told], sort_keys=True).encode())
     for path in sorted(PROJECT_FOLDER.rglob("*")):
         inside = path.relative_to(PROJECT_FOLDER)
         if path.is_file() and inside.parts[0] not in NOT_SOURCES:

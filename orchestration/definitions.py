@@ -11,7 +11,6 @@ import warnings
 
 import dagster as dg
 from dagster_dbt import DbtCliResource
-from dagster_dlt import DagsterDltResource
 
 from orchestration import dbt, defs
 
@@ -38,7 +37,6 @@ definitions = dg.Definitions.merge(
                 profiles_dir=str(dbt.PROJECT_FOLDER),
                 dbt_executable=dbt.executable(),
             ),
-            "dlt": DagsterDltResource(),
         },
         # One process for each run: steps wait for each other anyway, and an executor of processes
         # imports dbt and Dagster again for each.

@@ -33,14 +33,14 @@ def build_marts(
         "--project-dir",
         str(dbt.PROJECT_FOLDER),
         "--vars",
-        json.dumps(dbt.variables(settings, as_of)),
+        json.dumps(dbt.variables(settings)),
         *(["--full-refresh"] if full_refresh else []),
         *(["--select", *select] if select else []),
     ]
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         # dbt's own libraries warn; our warnings stay errors.
         warnings.simplefilter("ignore")
-        for name, value in dbt.environment(settings).items():
+        for name, value in dbt.environment(settings, as_of).items():
             patch.setenv(name, value)
         outcome = dbtRunner().invoke(arguments)
     if outcome.exception is not None:

@@ -1,12 +1,15 @@
-{# The instant for which the marts are built, as SQL. No model reads the clock. #}
+{#
+  The instant for which the marts are built, as SQL. No model reads the clock. It comes from the environment, since dbt
+  parses the whole project anew when a variable has changed, and this one changes with every build; unit tests give it
+  as the variable as_of.
+#}
 {% macro as_of() -%}
-    {%- set instant = var('as_of', none) -%}
+    {%- set instant = (var('as_of', none) or env_var('DPP_DBT_AS_OF', '')) if execute else '' -%}
     {%- if not execute -%}
         '2000-01-01T00:00:00Z'::timestamptz
-    {%- elif instant is none or "'" in (instant | string) -%}
+    {%- elif not instant or "'" in (instant | string) -%}
         {{ exceptions.raise_compiler_error(
-            "The variable as_of is missing. Give the instant to build for, with its offset: "
-            ~ "--vars '{\"as_of\": \"2026-01-31T00:00:00Z\"}'"
+            "The instant to build for is missing. Give it with its offset: DPP_DBT_AS_OF=2026-01-31T00:00:00Z"
         ) }}
     {%- else -%}
         '{{ instant }}'::timestamptz

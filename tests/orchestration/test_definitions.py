@@ -92,7 +92,7 @@ def test_deployment_numbers_descend_from_pushes_webhooks_and_git(graph: dict[str
 def test_nothing_hangs_in_the_air(graph: dict[str, Any]) -> None:
     """Every table without an upstream is one that somebody fills from outside, or a seed."""
     roots = {key for key, parents in graph["parents"].items() if not parents}
-    assert {key.split("/")[0] for key in roots} <= {"landing", "config", "raw_jira", "raw_git", "metrics", "staging"}
+    assert {key.split("/")[0].partition("_")[0] for key in roots} <= {"landing", "config", "raw", "metrics", "staging"}
     assert {graph["groups"][key] for key in roots} <= {"ingest", "seeds", "staging"}
 
 
@@ -125,5 +125,6 @@ def test_sources_are_pulled_only_where_they_are_configured(home: Path, graph: di
         "raw_jira/issues",
         "raw_git/commits",
         "raw_git/pull_requests",
+        "raw_git/tags",
     }
     assert configured["parents"] == graph["parents"]
