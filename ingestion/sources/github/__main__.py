@@ -11,8 +11,7 @@ from __future__ import annotations
 import sys
 
 from core.settings import SettingsError, exit_on_wrong_settings
-from ingestion.operations import Deferred
-from ingestion.sources.github.errors import GithubError, IncompleteError
+from ingestion.sources.github.errors import IncompleteError
 from ingestion.sources.github.pull import fill_gaps, pull_github, sync_repositories
 
 
@@ -34,7 +33,7 @@ def main(arguments: list[str]) -> int:
     except IncompleteError as error:
         sys.stderr.write("".join(f"{failure}\n" for failure in error.failures))
         return 1
-    except (GithubError, SettingsError, Deferred) as error:
+    except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write("".join(f"{result}\n" for result in results))

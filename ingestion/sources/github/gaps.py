@@ -8,7 +8,7 @@ delivery is looked for in the inbox (`landing.raw_events`), by GitHub's numbers,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -88,7 +88,10 @@ class _Look(Plan):
             repositories = self.repositories()
             for kind in KINDS:
                 since = {one.repository_id: self._looked(kind, one) - kind.overlap for one in repositories}
-                touched = changed(self.organisation.client, repositories, kind, since)
+                # What GitHub cannot sort by change is looked through: its newest page, once a day.
+                touched: Sequence[Repository] = repositories
+                if kind.is_sorted_by_change:
+                    touched = changed(self.organisation.client, repositories, kind, since)
                 yield from self._guarded(kind, touched, self._since_last_look)
         except Deferred as deferred:
             self.deferred = deferred

@@ -57,13 +57,15 @@ def pull_request_row(node: Node, repository: Repository, pseudonymiser: Pseudony
         raise GithubError(f"a pull request of {repository.full_name} came without a part of it ({error!r})") from error
 
 
-def release_row(node: Node, repository: Repository, _pseudonymiser: Pseudonymiser) -> Row:
+def release_row(node: Node, repository: Repository, pseudonymiser: Pseudonymiser) -> Row:
     """One row of `raw_github.releases`."""
     try:
+        # A tag may carry the name of the one who made it.
+        cleaned = pseudonymiser.clean({"tag_name": node["tagName"], "author": person(node["author"])})
         return (
             repository.full_name,
             str(int(node["databaseId"])),
-            str(node["tagName"]),
+            str(cleaned["tag_name"]),
             (node.get("tagCommit") or {}).get("oid"),
             instant(node["createdAt"]),
             instant(node["publishedAt"]) if node["publishedAt"] else None,

@@ -81,6 +81,7 @@ query Releases($repository: ID!, $first: Int!, $after: String) {{
         nodes {{
           databaseId tagName createdAt publishedAt isDraft isPrerelease
           tagCommit {{ oid }}
+          author {{ {_ACTOR} }}
         }}
       }}
     }}

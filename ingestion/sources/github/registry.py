@@ -13,11 +13,13 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core import clock
+from core.logging import get_logger
 from core.tables import repositories, repository_aliases, tech_streams
 from ingestion.sources.github.repositories import Repository
 
 PROVIDER = "github"
 _DEFAULT_BRANCH = "main"
+log = get_logger(__name__)
 
 
 def register(connection: Connection, listed: Sequence[Repository], *, archived_before: frozenset[str]) -> None:
@@ -33,7 +35,11 @@ def register(connection: Connection, listed: Sequence[Repository], *, archived_b
         )
     }
     renamed = _set_aside_renamed(connection, listed)
+    elsewhere = _names_of_other_providers(connection)
     for one in listed:
+        if one.full_name.lower() in elsewhere:
+            log.warning("a repository of another provider has this name already", full_name=one.full_name)
+            continue
         stream_id = streams.get(one.organisation.lower())
         row = _registered(connection, one)
         if row is not None:
@@ -63,6 +69,12 @@ def _set_aside_renamed(connection: Connection, listed: Sequence[Repository]) -> 
                 .values(github_repo_name=f"{full_name} until it has its new name", full_name=str(repo_id))
             )
     return renamed
+
+
+def _names_of_other_providers(connection: Connection) -> set[str]:
+    """A name is one repository's: a mirror at GitHub of what is registered from elsewhere counts once."""
+    found = connection.execute(select(repositories.c.full_name).where(repositories.c.provider != PROVIDER))
+    return {name.lower() for name in map(str, found.scalars())}
 
 
 def _registered(connection: Connection, one: Repository) -> Row[Any] | None:

@@ -64,6 +64,8 @@ class Session:
             organisations = self._organisations()
         except GithubError as error:
             raise IncompleteError([f"the App's installations: {error}"]) from error
+        except Deferred:
+            return results
         for organisation in organisations:
             try:
                 results += work(organisation)

@@ -19,7 +19,7 @@ from core.tables import github_installations
 from ingestion.operations import Deferred, Meter, on_record
 from ingestion.pipelines import LoadResult
 from ingestion.sources.github.access import Installation, Organisation
-from ingestion.sources.github.errors import GithubError
+from ingestion.sources.github.errors import GithubError, IncompleteError
 from ingestion.sources.github.plan import Step
 from ingestion.sources.github.registry import register
 from ingestion.sources.github.repositories import Repository
@@ -41,10 +41,24 @@ def sync_repositories(settings: Settings) -> list[LoadResult]:
     and transferred ones move and leave an alias. Raises `IncompleteError` at the end where an organisation failed:
     nothing of that one is changed then.
     """
+    failures: list[str] = []
     with opened(settings) as session:
-        if session.access.is_app:
-            _sync_installations(session)
-        return session.each_organisation(lambda organisation: _sync(session, organisation))
+        try:
+            if session.access.is_app:
+                _sync_installations(session)
+        except GithubError as error:
+            failures.append(f"the App's installations: {error}")
+        except Deferred:
+            # It is on record; the organisations may have more left of their limits.
+            pass
+        try:
+            results = session.each_organisation(lambda organisation: _sync(session, organisation))
+        except IncompleteError as error:
+            failures += error.failures
+            results = list(error.results)
+    if failures:
+        raise IncompleteError(failures, results)
+    return results
 
 
 @dataclass

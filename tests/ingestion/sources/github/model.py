@@ -6,16 +6,16 @@ payload of a webhook, so that a test can compare what each of the two ways makes
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from graphql import FieldNode, GraphQLError, GraphQLResolveInfo
+from graphql import GraphQLError, GraphQLResolveInfo
+
+from tests.ingestion.sources.github.paging import Node, connection, sliced
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
-Node = dict[str, Any]
 
 
 def at(minutes: float) -> str:
@@ -211,6 +211,7 @@ class Release:
     tag: str = "v1.0.0"
     is_draft: bool = False
     has_tag: bool = True
+    by: Account | None = CAROL
 
     def node(self, _repository: Repo) -> Node:
         """As GraphQL gives it."""
@@ -224,6 +225,7 @@ class Release:
             "isDraft": self.is_draft,
             "isPrerelease": False,
             "tagCommit": {"oid": "c" * 40} if self.has_tag else None,
+            "author": self.by and self.by.node,
         }
 
 
@@ -355,54 +357,3 @@ def _later(thing: Any, repository: Repo) -> Any:
         return thing.node(repository)
     except GraphQLError as error:
         return error
-
-
-def connection(items: Iterable[Any]) -> Callable[..., Node]:
-    """A list that GraphQL gives in pages, in its own order."""
-    keyed = [(f"{number:09d}", item) for number, item in enumerate(items)]
-
-    def resolve(info: GraphQLResolveInfo, **arguments: Any) -> Node:
-        return sliced(keyed, info, arguments, lambda item: item)
-
-    return resolve
-
-
-def sliced(
-    keyed: list[tuple[str, Any]],
-    info: GraphQLResolveInfo,
-    arguments: dict[str, Any],
-    made: Callable[[Any], Any],
-    *,
-    descending: bool = False,
-) -> Node:
-    """One page, by the rules of GitHub: 1 to 100 things, a cursor that stands for a place in the order."""
-    first, last, after = arguments.get("first"), arguments.get("last"), arguments.get("after")
-    wants_things = any(
-        isinstance(selection, FieldNode) and selection.name.value in ("nodes", "edges", "pageInfo")
-        for node in info.field_nodes
-        for selection in (node.selection_set.selections if node.selection_set else ())
-    )
-    size = first if first is not None else last
-    if wants_things and not (isinstance(size, int) and 1 <= size <= 100):
-        raise GraphQLError(
-            f"`{info.field_name}` needs `first` or `last` of 1 to 100", extensions={"type": "EXCESSIVE_PAGINATION"}
-        )
-    start = 0
-    if after is not None:
-        try:
-            place = base64.b64decode(after, validate=True).decode().removeprefix("cursor:")
-        except ValueError:
-            raise GraphQLError(
-                f"`{after}` does not appear to be a valid cursor.", extensions={"type": "INVALID_CURSOR_ARGUMENTS"}
-            ) from None
-        past = (n for n, (key, _) in enumerate(keyed) if (key < place if descending else key > place))
-        start = next(past, len(keyed))
-    page = keyed[start : start + first] if first is not None else keyed[-last:] if last is not None else []
-    return {
-        "totalCount": len(keyed),
-        "nodes": [made(item) for _, item in page],
-        "pageInfo": {
-            "hasNextPage": first is not None and start + len(page) < len(keyed),
-            "endCursor": base64.b64encode(f"cursor:{page[-1][0]}".encode()).decode() if page else None,
-        },
-    }

@@ -97,10 +97,23 @@ def test_a_delivery_under_a_former_name_came(app: Settings, api: Repo, engine: E
         assert fill_gaps(app).missed == 0
 
 
+def test_a_status_of_an_older_deployment_is_found(app: Settings, api: Repo, rows: Query) -> None:
+    api.pulls, api.releases = [], []
+    api.deployments = [Deployment(number, number, [(number + 1, "in_progress")]) for number in range(1, 10)]
+    with clock.stopped_at(LOOK):
+        fill_gaps(app)
+    # Somebody approved it fifteen days later; eight newer ones have not changed.
+    api.deployments[0].statuses.append((15 * 24 * 60, "success"))
+    with clock.stopped_at(LOOK + timedelta(days=15)):
+        assert fill_gaps(app).missed == 1
+    assert rows("select statuses -> -1 ->> 'state' from raw_github.deployments where deployment_id = '1'") == [
+        ("success",)
+    ]
+
+
 def test_nothing_is_missed_where_nothing_happened(app: Settings, api: Repo) -> None:
     with clock.stopped_at(LOOK + timedelta(days=60)):
-        found = fill_gaps(app)
-    assert (found.gaps, [result.rows for result in found.results]) == ([], [0])
+        assert fill_gaps(app).gaps == []
 
 
 def test_below_the_floor_the_look_is_put_off_and_on_record(

@@ -23,7 +23,7 @@ def test_each_command_says_what_it_did(site: GithubServer, capsys: pytest.Captur
     assert program.main(["gaps"]) == 0
     assert "acme/payments 2026-01-19: 1 of 1 deliveries missed" in capsys.readouterr().out
     assert program.main([]) == 0
-    assert "deployments: 7 fetched, 7 stored" in capsys.readouterr().out
+    assert "pull_requests: 2 fetched, 2 stored" in capsys.readouterr().out
     assert program.main(["sync"]) == 0
     assert "repositories: 2 fetched, 2 stored" in capsys.readouterr().out
 

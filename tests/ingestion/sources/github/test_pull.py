@@ -194,6 +194,22 @@ def test_a_review_that_was_not_submitted_is_no_review(app: Settings, rows: Query
     ]
 
 
+def test_a_release_without_a_tag_and_a_draft_are_read_and_their_tags_name_nobody(
+    app: Settings, site: GithubServer, rows: Query
+) -> None:
+    site.repository("acme/ledger").releases = [
+        Release(11, 10, f"{CAROL.login}/trial", has_tag=False),
+        Release(12, 20, "v2", is_draft=True, by=None),
+    ]
+    pull_github(app)
+    pseudonym = Pseudonymiser("the pseudonym key of the tests").hash(CAROL.login)[:16]
+    assert rows("select release_id, tag_name, sha, is_draft, published_at is null from raw_github.releases "
+                "where repo_full_name = 'acme/ledger' order by 1") == [
+        ("11", f"person-{pseudonym}/trial", None, False, False),
+        ("12", "v2", "c" * 40, True, True),
+    ]  # fmt: skip
+
+
 def test_a_deployment_has_its_statuses_oldest_first_and_in_small_letters(
     app: Settings, site: GithubServer, rows: Query
 ) -> None:

@@ -131,6 +131,18 @@ def test_a_repository_that_was_registered_by_hand_gets_its_number(app: Settings,
     ]
 
 
+@pytest.mark.usefixtures("streams")
+def test_a_name_that_another_provider_has_stays_with_it(app: Settings, engine: Engine, rows: Query) -> None:
+    change(engine, "insert into config.repositories (tech_stream_id, github_org, github_repo_name, full_name, "
+                   "provider, provider_id) select stream_id, 'acme', 'api', 'acme/api', 'gitlab', '7' "
+                   "from config.tech_streams where name = 'core'")  # fmt: skip
+    sync_repositories(app)
+    assert rows("select full_name, provider from config.repositories order by 1") == [
+        ("acme/api", "gitlab"),
+        ("acme/payments", "github"),
+    ]
+
+
 @pytest.mark.usefixtures("beta", "streams")
 def test_one_organisation_that_fails_changes_nothing_of_it_and_stops_no_other(
     app: Settings, site: GithubServer, rows: Query
