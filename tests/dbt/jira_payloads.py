@@ -100,11 +100,12 @@ class Ticket:
     histories: list[dict[str, Any]] = field(default_factory=list)
     is_deleted: bool = False
     _sent: int = 0
-    last_told: datetime | None = None
+    last_told: datetime = field(init=False)
 
     def __post_init__(self) -> None:
         # The vendor's number of the issue stays when its key changes.
         self.issue_id = self.key
+        self.last_told = self.created
 
     def fields(self, moment: datetime) -> dict[str, Any]:
         """The vendor's `fields` object as it stands."""

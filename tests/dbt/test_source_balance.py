@@ -1,7 +1,8 @@
-"""What enters is counted against what leaves: each delivery and each fetched row has a fate, and a lost one is found."""
+"""What enters is counted against what leaves: each delivery, each fetched row has a fate, and a lost one is found."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -31,12 +32,13 @@ def settings(server: Settings) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def inbox(settings: Settings) -> Engine:
+def inbox(settings: Settings) -> Iterator[Engine]:
     engine = make_engine(database_url(settings))
     with engine.begin() as connection:
         empty_input_tables(connection)
         connection.execute(text(CONFIGURATION))
-    return engine
+    yield engine
+    engine.dispose()
 
 
 def test_each_delivery_is_understood_or_dead_or_silent_and_a_lost_one_is_found(

@@ -71,7 +71,7 @@ snapshots as (
         coalesce(aliases.ticket_id, fetched.ticket_id),
         null,
         fetched.issue_id,
-        fetched.issue_id,
+        fetched.issue_id as told_issue_id,
         fetched.event_at,
         0,
         fetched.issue_id as tie_break,

@@ -11,12 +11,14 @@ from typing import Any
 
 import dagster as dg
 
+from core.database import get_engine
 from core.settings import Settings, get_settings
 from ingestion.pipelines import LoadResult
 from ingestion.sources.bitbucket.pull import pull_bitbucket
 from ingestion.sources.git_history.pull import pull_git
 from ingestion.sources.github.pull import pull_github
 from ingestion.sources.gitlab.pull import pull_gitlab
+from ingestion.sources.jira.fields import check_mappings
 from ingestion.sources.jira.pull import pull_jira, pull_registry, pull_sprints, sync_sprints
 from ingestion.sources.tables import RawTable
 from ingestion.sources.tables import github as github_tables
@@ -76,6 +78,14 @@ def pulled(pull: Pull, *tables: RawTable, is_configured: bool) -> list[dg.AssetS
     return [step]
 
 
+def pull_what_the_site_knows(settings: Settings) -> Sequence[LoadResult]:
+    """Fields, projects, statuses and boards of the site; the field mappings are checked against them."""
+    results = pull_registry(settings)
+    with get_engine().begin() as connection:
+        check_mappings(connection)
+    return results
+
+
 def pull_sprints_of_boards(settings: Settings) -> Sequence[LoadResult]:
     """Open and recently closed sprints of all boards and who is in them; `config.sprints` follows."""
     results = pull_sprints(settings)
@@ -87,7 +97,7 @@ settings = get_settings()
 jira = jira_is_configured(settings)
 jira_issues = pulled(pull_jira, jira_tables.JIRA_ISSUES, is_configured=jira)
 jira_registry = pulled(
-    pull_registry,
+    pull_what_the_site_knows,
     jira_tables.JIRA_FIELDS,
     jira_tables.JIRA_STATUSES,
     jira_tables.JIRA_PROJECTS,

@@ -108,7 +108,7 @@ final as (
         combined.name,
         combined.goal,
         combined.state,
-        case when combined.state is distinct from 'future' then combined.starts_at end as starts_at,
+        case when coalesce(combined.state, '') <> 'future' then combined.starts_at end as starts_at,
         combined.ends_at,
         -- Of a sprint with dates alone, nobody says that it was closed: it ends with its last day.
         case
