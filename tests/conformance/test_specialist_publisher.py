@@ -191,10 +191,11 @@ def test_every_deployment_is_taken(loaded: Loaded) -> None:
     ]
 
 
-def test_every_commit_and_pull_request_is_taken(loaded: Loaded) -> None:
+def test_every_commit_pull_request_and_tag_is_taken(loaded: Loaded) -> None:
     assert {name: count.loaded for name, count in loaded.history.tables.items()} == {
         "commits": 8_796,
         "pull_requests": 3_336,
+        "tags": 2_532,
     }
     assert loaded.database.rows("select count(*) from cycles.pr_cycles where state = 'merged'") == [(3_336,)]
 

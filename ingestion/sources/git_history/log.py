@@ -81,7 +81,8 @@ def _sum(files: list[bytes]) -> tuple[int, int, int]:
             next(fields, None)
             next(fields, None)
         count += 1
-        if plus != b"-":
+        # Before the first file stands a line's end.
+        if plus[-1:] != b"-":
             added += int(plus)
             removed += int(minus)
     return added, removed, count

@@ -43,6 +43,12 @@ def test_a_commit_comes_with_everything_that_git_knows(repository: Repository) -
     )
 
 
+@pytest.mark.parametrize("others", [{}, {b"b": b"1\n"}])
+def test_a_binary_file_counts_as_a_file_and_not_as_lines(repository: Repository, others: dict[bytes, bytes]) -> None:
+    repository.commit("binary", files={b"a": b"\0\1\0"} | others)
+    assert read(repository)["binary"][-3:] == (len(others), 0, 1 + len(others))
+
+
 def test_the_first_parent_line_is_oldest_first(repository: Repository) -> None:
     first = repository.commit("first")
     side = repository.commit("side", first, branch="topic")
