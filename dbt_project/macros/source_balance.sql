@@ -30,6 +30,37 @@
     jira: board_configuration_changed
     bitbucket: diagnostics:ping
     pagerduty: pagey.ping
+    pagerduty: incident.acknowledged
+    pagerduty: incident.unacknowledged
+    pagerduty: incident.annotated
+    pagerduty: incident.delegated
+    pagerduty: incident.escalated
+    pagerduty: incident.priority_updated
+    pagerduty: incident.reassigned
+    pagerduty: incident.responder.added
+    pagerduty: incident.responder.replied
+    pagerduty: incident.status_update_published
+    opsgenie: Acknowledge
+    opsgenie: UnAcknowledge
+    opsgenie: AddNote
+    opsgenie: AddTags
+    opsgenie: RemoveTags
+    opsgenie: AddTeam
+    opsgenie: AddRecipient
+    opsgenie: AddResponder
+    opsgenie: AssignOwnership
+    opsgenie: TakeOwnership
+    opsgenie: Escalate
+    opsgenie: EscalateNext
+    opsgenie: Snooze
+    opsgenie: UnSnooze
+    opsgenie: SnoozeEnded
+    opsgenie: UpdatePriority
+    opsgenie: UpdateMessage
+    opsgenie: UpdateDescription
+    opsgenie: AddDetails
+    opsgenie: RemoveDetails
+    opsgenie: CustomAction
 {% endmacro %}
 
 {# Fetched tables and the staging models that have one row for each of theirs, one pair a line. #}
@@ -38,6 +69,8 @@
     raw_jira.tombstones stg_jira__tombstones
     raw_jira.sprint_issues stg_jira__sprint_issues
     raw_github.pull_requests stg_github__fetched_pull_requests
+    raw_gitlab.merge_requests stg_gitlab__fetched_merge_requests
+    raw_bitbucket.pull_requests stg_bitbucket__fetched_pull_requests
 {% endmacro %}
 
 {# Every staging model that reads deliveries, each once. #}
