@@ -118,6 +118,23 @@ def demo(
 
 
 @app.command()
+def pull(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Which sources; `dpp pull --list` names them. All that are configured.")
+    ] = None,
+    nightly: Annotated[bool, typer.Option(help="What runs at night instead: deletions, gaps, repositories.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="Name the sources and whether they are configured.")] = False,
+) -> None:
+    """Fetch from the vendors now what Dagster fetches on its schedules."""
+    from orchestration.commands import list_pulls, pull_sources
+
+    if show:
+        list_pulls(get_settings())
+    else:
+        pull_sources(get_settings(), names or [], nightly=nightly)
+
+
+@app.command()
 def replay() -> None:
     """Store every archived delivery that the database lacks: recovery, or the move to an empty database."""
     from orchestration.commands import replay_archive

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from rich.console import Console
+from rich.table import Table
 from sqlalchemy import text
 
 from core.database import database_url, get_engine
@@ -44,6 +46,47 @@ def build_tables(
             select=select,
             full_refresh=full_refresh,
         )
+
+
+def list_pulls(settings: Settings) -> None:
+    """A table of all sources: name, what it brings, when, and whether it is configured."""
+    from orchestration.pulls import NIGHTLY, PULLS
+
+    table = Table("Source", "Brings", "When", "Configured")
+    for pulls, when in ((PULLS, "daily"), (NIGHTLY, "nightly")):
+        for pull in pulls:
+            table.add_row(pull.name, pull.purpose, when, "yes" if pull.is_configured(settings) else "no")
+    Console().print(table)
+
+
+def pull_sources(settings: Settings, names: Sequence[str], *, nightly: bool = False) -> None:
+    """Run these sources, or all that are configured; one that fails does not stop the others.
+
+    Raises `CommandError` for an unknown name, for nothing to do, and at the end where something failed.
+    """
+    from ingestion.pipelines import reason
+    from orchestration.pulls import NIGHTLY, PULLS
+
+    known = {pull.name: pull for pull in (*PULLS, *NIGHTLY)}
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise CommandError(f"There is no source {unknown[0]!r}: choose from {', '.join(known)}")
+    candidates = NIGHTLY if nightly else PULLS
+    chosen = [known[name] for name in names] or [pull for pull in candidates if pull.is_configured(settings)]
+    if not chosen:
+        raise CommandError("No source is configured: docs/operate.md lists the settings of each")
+    failures = []
+    with running_database(settings):
+        for pull in chosen:
+            try:
+                outcome = pull.call(settings)
+            except Exception as error:
+                failures.append(f"{pull.name}: {reason(error)}")
+                continue
+            parts = outcome if isinstance(outcome, list) else [outcome]
+            sys.stdout.write(f"{pull.name}: {'; '.join(str(part) for part in parts) or 'nothing new'}\n")
+    if failures:
+        raise CommandError("\n".join(failures))
 
 
 def replay_archive(settings: Settings) -> None:

@@ -134,7 +134,7 @@ def test_sources_are_pulled_only_where_they_are_configured(home: Path, graph: di
         home,
         DPP_JIRA_URL="https://jira.invalid",
         DPP_GIT_FOLDER=str(home),
-        DPP_GITHUB_ORGANISATIONS='["acme"]',
+        DPP_GITHUB_APP_ID="4711",
         DPP_GITLAB_URL="https://gitlab.invalid",
         DPP_GITLAB_GROUPS='["acme"]',
         DPP_BITBUCKET_WORKSPACES='["acme"]',
@@ -142,11 +142,11 @@ def test_sources_are_pulled_only_where_they_are_configured(home: Path, graph: di
     found_at_night = {"raw_jira/tombstones", "raw_github/repositories"}
     assert {key for key in configured["built"] if key.startswith("raw_")} == RAW - found_at_night
     assert set(configured["nightly"]) == {
-        "find_what_jira_deleted",
-        "list_github_repositories",
-        "fill_gaps_of_github",
-        "list_gitlab_projects",
-        "list_bitbucket_repositories",
+        "jira_deletions",
+        "github_repositories",
+        "github_gaps",
+        "gitlab_projects",
+        "bitbucket_repositories",
     }
     assert {key for key in configured["jobs"]["sprints"] if key.startswith("raw_")} == {
         "raw_jira/sprints",

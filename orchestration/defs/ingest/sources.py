@@ -1,40 +1,21 @@
 """What is pulled from the vendors, as assets: one step for each call of a source.
 
-In: the settings that name sites, organisations and clones. Out: one asset for each raw table, which Dagster can
-materialise where its source is configured, and only knows where it is not. How a source is loaded (key, cursor,
-contract, counts) is the source's and `ingestion.pipelines`' business. What is compared and brought up to date at
-night stands in `orchestration.defs.operations.reconciliation`.
+In: `orchestration.pulls` and the settings. Out: one asset for each raw table, which Dagster can materialise where its
+source is configured, and only knows where it is not.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
 
-from core.database import get_engine
-from core.settings import Settings, get_settings
+from core.settings import get_settings
+from ingestion.operations import Deferred
 from ingestion.pipelines import LoadResult
-from ingestion.sources.bitbucket.pull import pull_bitbucket
-from ingestion.sources.git_history.pull import pull_git
-from ingestion.sources.github.pull import pull_github
-from ingestion.sources.gitlab.pull import pull_gitlab
-from ingestion.sources.jira.fields import check_mappings
-from ingestion.sources.jira.pull import pull_jira, pull_registry, pull_sprints, sync_sprints
 from ingestion.sources.tables import RawTable
-from ingestion.sources.tables import github as github_tables
-from ingestion.sources.tables import jira as jira_tables
-from ingestion.sources.tables.bitbucket import BITBUCKET_TABLES
-from ingestion.sources.tables.git import GIT_TABLES
-from ingestion.sources.tables.gitlab import GITLAB_TABLES
-from orchestration.configured import (
-    bitbucket_is_configured,
-    git_is_configured,
-    github_is_configured,
-    gitlab_is_configured,
-    jira_is_configured,
-)
+from orchestration.pulls import NIGHTLY, PULLS, Pull
 
-Pull = Callable[[Settings], Sequence[LoadResult]]
+Definition = dg.AssetSpec | dg.AssetsDefinition
 
 
 def spec_of(table: RawTable) -> dg.AssetSpec:
@@ -51,71 +32,42 @@ def spec_of(table: RawTable) -> dg.AssetSpec:
     )
 
 
-def pulled(pull: Pull, *tables: RawTable, is_configured: bool) -> list[dg.AssetSpec | dg.AssetsDefinition]:
+def pulled(pull: Pull) -> list[Definition]:
     """Tables as one step that Dagster runs, or, where their source is not configured, as tables that others fill."""
-    specs = [spec_of(table) for table in tables]
-    if not is_configured:
+    specs = [spec_of(table) for table in pull.tables]
+    if not pull.is_configured(get_settings()):
         return list(specs)
 
     @dg.multi_asset(
-        name=pull.__name__,
-        description=(pull.__doc__ or "").partition("\n")[0],
+        name=f"pull_{pull.name.replace('-', '_')}",
+        description=(pull.call.__doc__ or pull.purpose).partition("\n")[0],
         specs=specs,
-        pool=tables[0].dataset,
+        pool=pull.tables[0].dataset,
         # A vendor that is away now is there in a while; a pull that is run twice changes nothing.
         retry_policy=dg.RetryPolicy(max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL),
     )
-    def step() -> Iterator[dg.MaterializeResult[Any]]:
-        results = pull(get_settings())
-        for table in tables:
+    def step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        results = run(pull, context)
+        for table in pull.tables:
             counts = [result.tables[table.name] for result in results if table.name in result.tables]
             fetched, loaded = sum(count.fetched for count in counts), sum(count.loaded for count in counts)
             yield dg.MaterializeResult(
-                asset_key=[table.dataset, table.name],
-                metadata={"fetched": fetched, "loaded": loaded, "dagster/row_count": loaded},
+                asset_key=[table.dataset, table.name], metadata={"fetched": fetched, "loaded": loaded}
             )
 
     return [step]
 
 
-def pull_what_the_site_knows(settings: Settings) -> Sequence[LoadResult]:
-    """Fields, projects, statuses and boards of the site; the field mappings are checked against them."""
-    results = pull_registry(settings)
-    with get_engine().begin() as connection:
-        check_mappings(connection)
-    return results
+def run(pull: Pull, context: dg.AssetExecutionContext) -> Sequence[LoadResult]:
+    """Do it. What a vendor's rate limit puts off is no failure: it goes on with the next run."""
+    try:
+        results = pull.call(get_settings())
+    except Deferred as deferred:
+        context.log.warning(f"{pull.name}: {deferred}")
+        return []
+    return results if isinstance(results, Sequence) else []
 
 
-def pull_sprints_of_boards(settings: Settings) -> Sequence[LoadResult]:
-    """Open and recently closed sprints of all boards and who is in them; `config.sprints` follows."""
-    results = pull_sprints(settings)
-    sync_sprints(settings)
-    return results
-
-
-settings = get_settings()
-jira = jira_is_configured(settings)
-jira_issues = pulled(pull_jira, jira_tables.JIRA_ISSUES, is_configured=jira)
-jira_registry = pulled(
-    pull_what_the_site_knows,
-    jira_tables.JIRA_FIELDS,
-    jira_tables.JIRA_STATUSES,
-    jira_tables.JIRA_PROJECTS,
-    jira_tables.JIRA_BOARDS,
-    is_configured=jira,
-)
-jira_sprints = pulled(
-    pull_sprints_of_boards, jira_tables.JIRA_SPRINTS, jira_tables.JIRA_SPRINT_ISSUES, is_configured=jira
-)
-github = pulled(
-    pull_github,
-    github_tables.GITHUB_PULL_REQUESTS,
-    github_tables.GITHUB_RELEASES,
-    github_tables.GITHUB_DEPLOYMENTS,
-    is_configured=github_is_configured(settings),
-)
-gitlab = pulled(pull_gitlab, *GITLAB_TABLES, is_configured=gitlab_is_configured(settings))
-bitbucket = pulled(pull_bitbucket, *BITBUCKET_TABLES, is_configured=bitbucket_is_configured(settings))
-git_clones = pulled(pull_git, *GIT_TABLES, is_configured=git_is_configured(settings))
+sources: list[Definition] = [definition for pull in PULLS for definition in pulled(pull)]
 # Written by the reconciliation at night, which is no build.
-found_at_night = [spec_of(jira_tables.JIRA_TOMBSTONES), spec_of(github_tables.GITHUB_REPOSITORIES)]
+found_at_night = [spec_of(table) for pull in NIGHTLY for table in pull.tables]
