@@ -122,11 +122,11 @@ by_commit as (
         located.event_id,
         pull_requests.pr_number
     from located
+    -- Bitbucket's deliveries name the commit of a merge by twelve digits. Two values to look up, not a condition with
+    -- "or", which would compare every deployment of a repository with every pull request.
+    cross join lateral (values (located.located_sha), (left(located.located_sha, 12))) as named (sha)
     inner join pull_requests
-        on
-            located.repo_full_name = pull_requests.repo_full_name
-            -- Bitbucket's deliveries name the commit of a merge by twelve digits.
-            and pull_requests.merge_commit_sha in (located.located_sha, left(located.located_sha, 12))
+        on located.repo_full_name = pull_requests.repo_full_name and named.sha = pull_requests.merge_commit_sha
     order by located.event_id, pull_requests.pr_number
 ),
 
