@@ -12,6 +12,7 @@ FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < 
 PYTHON ?= $(shell for candidate in python3.13 python3.12 python3.11 python3; do \
 	"$$candidate" -c '$(FITS)' 2>/dev/null && command -v "$$candidate" && break; done)
 PIP = $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-compile
+PROVIDER := tests/identity_provider
 CHROMIUMS := chromium chromium-browser google-chrome google-chrome-stable
 
 help: ## List the targets
@@ -24,7 +25,14 @@ test: $(STAMP) ## Run every test, the browser's included: make test ARGS="-k for
 	@for name in $(CHROMIUMS); do command -v "$$name" >/dev/null && exit 0; done; \
 	echo "No Chromium found, which the browser tests drive: apt-get install chromium" >&2; \
 	if [ "$${CI:-}" = true ]; then exit 1; else echo "Without it they are skipped." >&2; fi
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(PROVIDER)/node_modules/.package-lock.json; else \
+	echo "No npm found, which installs the tests' identity provider: apt-get install nodejs npm" >&2; \
+	if [ "$${CI:-}" = true ]; then exit 1; else echo "Without it some tests are skipped." >&2; fi; fi
 	@exec $(BIN)/python -m pytest $(ARGS)
+
+$(PROVIDER)/node_modules/.package-lock.json: $(PROVIDER)/package-lock.json
+	@npm ci --prefix $(PROVIDER) --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
 
 lint: $(STAMP) ## Run every static check
 	@$(BIN)/ruff check .

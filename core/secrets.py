@@ -29,13 +29,21 @@ SecretName = Literal[
     "opsgenie_webhook_token",  # bearer token of Opsgenie's outgoing webhook
     "alertmanager_webhook_token",  # bearer token of Alertmanager's receiver
     "database_password",  # of the embedded server, or of DPP_DATABASE_URL where that names none
+    "oidc_client_secret",  # of the client OIDC_CLIENT_ID
     "demo_password",  # of the demo's people; exists in the demo only
     "demo_api_key",  # the demo's CI system signs its pushes with it
 ]
 SHORTEST_SECRET = 16
 # Others made these, so they are never generated.
 MADE_BY_OTHERS = frozenset(
-    {"jira_api_token", "github_app_private_key", "github_token", "gitlab_token", "bitbucket_token"}
+    {
+        "jira_api_token",
+        "github_app_private_key",
+        "github_token",
+        "gitlab_token",
+        "bitbucket_token",
+        "oidc_client_secret",
+    }
 )
 
 

@@ -69,6 +69,31 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("PASSWORD_HASH_ALGORITHM", "DPP_PASSWORD_HASH_ALGORITHM"),
         description="Key-derivation function for stored passwords.",
     )
+    oidc_issuer_url: str = Field(
+        "",
+        validation_alias=AliasChoices("OIDC_ISSUER_URL", "DPP_OIDC_ISSUER_URL"),
+        description="Issuer of the identity provider, such as https://login.microsoftonline.com/TENANT/v2.0.",
+    )
+    oidc_client_id: str = Field(
+        "",
+        validation_alias=AliasChoices("OIDC_CLIENT_ID", "DPP_OIDC_CLIENT_ID"),
+        description="The platform's client id at the identity provider. Its secret: oidc_client_secret.",
+    )
+    oidc_redirect_uri: str = Field(
+        "",
+        validation_alias=AliasChoices("OIDC_REDIRECT_URI", "DPP_OIDC_REDIRECT_URI"),
+        description="Where the identity provider sends people back: the platform's address and /auth/callback.",
+    )
+    oidc_scopes: str = Field(
+        "openid profile email",
+        validation_alias=AliasChoices("OIDC_SCOPES", "DPP_OIDC_SCOPES"),
+        description="What the identity provider is asked for, separated by blanks.",
+    )
+    oidc_group_claim: str = Field(
+        "groups",
+        validation_alias=AliasChoices("OIDC_GROUP_CLAIM", "DPP_OIDC_GROUP_CLAIM"),
+        description="The claim that holds a person's groups; `roles` for app roles of Entra ID.",
+    )
     correlation_window_minutes: Annotated[int, Field(ge=1)] = Field(
         60, description="An incident within this time after a production deployment is blamed on it."
     )
@@ -140,6 +165,22 @@ class Settings(BaseSettings):
         if not value.startswith(("postgresql://", "postgres://", "postgresql+psycopg://", "postgresql+psycopg2://")):
             raise ValueError("not a PostgreSQL URL, such as postgresql://user@host:5432/dpp")
         return value
+
+    @model_validator(mode="after")
+    def _oidc_is_complete(self) -> Settings:
+        if self.auth_method == "oidc":
+            missing = [
+                name.upper()
+                for name in ("oidc_issuer_url", "oidc_client_id", "oidc_redirect_uri")
+                if not getattr(self, name)
+            ]
+            if missing:
+                raise ValueError(f"AUTH_METHOD = 'oidc' needs {', '.join(missing)}")
+            if not self.oidc_issuer_url.startswith("https://"):
+                raise ValueError(
+                    f"OIDC_ISSUER_URL = {self.oidc_issuer_url!r}: an issuer's address begins with https://"
+                )
+        return self
 
     @model_validator(mode="after")
     def _production_is_explicit(self) -> Settings:

@@ -17,6 +17,7 @@ from core.database import DatabaseUnavailable, get_engine
 from core.embedded_postgres import EmbeddedPostgresError
 from core.settings import SettingsError, get_settings
 from orchestration.errors import CommandError
+from orchestration.group_commands import groups
 
 app = typer.Typer(
     name="dpp",
@@ -33,6 +34,7 @@ keys = typer.Typer(help="API keys of programs.", no_args_is_help=True)
 app.add_typer(load, name="load")
 app.add_typer(users, name="user")
 app.add_typer(keys, name="key")
+app.add_typer(groups, name="group")
 
 Select = Annotated[
     str | None,

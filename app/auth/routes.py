@@ -9,10 +9,6 @@ the cookie is HttpOnly and opaque, and the row behind it is asked at every click
 
 from __future__ import annotations
 
-import secrets
-from html import escape
-from pathlib import Path
-from string import Template
 from typing import Annotated
 from urllib.parse import parse_qs
 
@@ -21,18 +17,19 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 
 from app.auth import audit
+from app.auth.identity_provider import IdentityProvider
+from app.auth.oidc import CALLBACK_PATH, LOGIN_PATH, OidcSignIn
 from app.auth.origin import is_same_origin, safe_path
+from app.auth.page import FOREIGN, SIGN_IN_PATH, SIGN_OUT_PATH, Page
 from app.auth.passwords import password_fits
 from app.auth.sessions import COOKIE, end_session, find_session, start_session
 from app.auth.users import LOCK_MINUTES, verify_password
-from core.settings import Settings, SettingsError
+from core.secrets import secrets_for
+from core.settings import Settings
 
-SIGN_IN_PATH = "/auth/sign-in"
-SIGN_OUT_PATH = "/auth/sign-out"
 LARGEST_FORM = 8 * 1024
 # One sentence for every refusal: which part was wrong is nobody's business who does not know all of it.
 REFUSED = f"That e-mail address and password do not match. After several tries an account rests for {LOCK_MINUTES} min."
-FOREIGN = "This form was sent from another site, so it was not used. Please sign in here."
 TOO_LARGE = "The form was too large to read. Please try again."
 
 
@@ -60,13 +57,13 @@ async def read_form(request: Request) -> SignInForm:
     return SignInForm(body)
 
 
-class SignInPage:
-    """The three answers below /auth, on one engine."""
+class PasswordSignIn:
+    """The answers below /auth where people sign in with a password."""
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self.engine = engine
         self.settings = settings
-        self.template = Template((Path(__file__).parent / "sign_in.html").read_text(encoding="utf-8"))
+        self.page = Page(settings, "sign_in_database.html")
         # Made now, so that the first unknown user does not wait for longer than a known one.
         password_fits(None, "")
 
@@ -76,14 +73,14 @@ class SignInPage:
             session = find_session(connection, request.cookies.get(COOKIE))
         if session is not None:
             return RedirectResponse(safe_path(next), 303)
-        return self._page(safe_path(next))
+        return self.page.show(safe_path(next))
 
     def sign_in(self, request: Request, form: Annotated[SignInForm, Depends(read_form)]) -> Response:
         """POST: a session cookie and the way on, or the form again with one sentence."""
         if not is_same_origin(request.headers):
-            return self._page(form.next_path, FOREIGN, status=403)
+            return self.page.show(form.next_path, FOREIGN, status=403)
         if form.is_too_large:
-            return self._page(form.next_path, TOO_LARGE, status=413)
+            return self.page.show(form.next_path, TOO_LARGE, status=413)
         with self.engine.begin() as connection:
             user = verify_password(connection, form.email, form.password)
             if user is not None:
@@ -92,68 +89,46 @@ class SignInPage:
                 token = start_session(connection, user, duration_minutes=self.settings.session_duration_minutes)
                 audit.record(connection, "signed_in", actor=user.user_id)
         if user is None:
-            return self._page(form.next_path, REFUSED, status=401, email=form.email)
+            return self.page.show(form.next_path, REFUSED, status=401, email=form.email)
         response = RedirectResponse(form.next_path, 303, headers={"Cache-Control": "no-store"})
-        response.set_cookie(
+        self.page.set_cookie(
+            response,
             COOKIE,
             token,
-            max_age=self.settings.session_duration_minutes * 60,
-            path="/",
-            secure=self._is_secure(request),
-            httponly=True,
-            samesite="lax",
+            self.settings.session_duration_minutes * 60,
+            is_https=self._is_https(request),
         )
         return response
 
     def sign_out(self, request: Request) -> Response:
         """POST: the session is revoked on the server, the cookie dropped."""
         if not is_same_origin(request.headers):
-            return self._page("/", FOREIGN, status=403)
+            return self.page.show("/", FOREIGN, status=403)
         with self.engine.begin() as connection:
             user_id = end_session(connection, request.cookies.get(COOKIE))
             if user_id is not None:
                 audit.record(connection, "signed_out", actor=user_id)
         response = RedirectResponse(SIGN_IN_PATH, 303, headers={"Cache-Control": "no-store"})
-        response.delete_cookie(COOKIE, path="/", secure=self._is_secure(request), httponly=True, samesite="lax")
+        self.page.drop_cookie(response, COOKIE, is_https=self._is_https(request))
         return response
 
-    def _is_secure(self, request: Request) -> bool:
-        return request.url.scheme == "https" or self.settings.environment in ("staging", "production")
-
-    def _page(self, next_path: str, problem: str = "", *, status: int = 200, email: str = "") -> HTMLResponse:
-        nonce = secrets.token_urlsafe(16)
-        alert = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
-        page = self.template.substitute(
-            nonce=nonce,
-            action=SIGN_IN_PATH,
-            next_path=escape(next_path, quote=True),
-            email=escape(email, quote=True),
-            problem=alert,
-        )
-        return HTMLResponse(page, status, headers=_page_headers(nonce))
-
-
-def _page_headers(nonce: str) -> dict[str, str]:
-    return {
-        "Content-Security-Policy": (
-            f"default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; form-action 'self'; "
-            "base-uri 'none'; frame-ancestors 'none'"
-        ),
-        "X-Frame-Options": "DENY",
-        "X-Content-Type-Options": "nosniff",
-        # Not `no-referrer`: browsers would then send `Origin: null` with our own form.
-        "Referrer-Policy": "same-origin",
-        "Cache-Control": "no-store",
-    }
+    def _is_https(self, request: Request) -> bool:
+        return request.url.scheme == "https"
 
 
 def create_auth_router(engine: Engine, settings: Settings) -> APIRouter:
-    """The routes below /auth. Raises `SettingsError` for a sign-in method that is not built yet."""
-    if settings.auth_method != "database":
-        raise SettingsError(f"AUTH_METHOD = {settings.auth_method!r}: this version signs people in by 'database' only")
-    page = SignInPage(engine, settings)
+    """The routes below /auth for the chosen method. Raises `SettingsError` for a client secret that is missing."""
     router = APIRouter(include_in_schema=False)
+    if settings.auth_method == "oidc":
+        provider = IdentityProvider(settings, secrets_for(settings).get("oidc_client_secret"))
+        oidc = OidcSignIn(engine, settings, provider)
+        router.add_api_route(LOGIN_PATH, oidc.login, methods=["GET"], response_class=HTMLResponse)
+        router.add_api_route(CALLBACK_PATH, oidc.callback, methods=["GET"], response_class=HTMLResponse)
+        page: OidcSignIn | PasswordSignIn = oidc
+    else:
+        password = PasswordSignIn(engine, settings)
+        router.add_api_route(SIGN_IN_PATH, password.sign_in, methods=["POST"], response_class=HTMLResponse)
+        page = password
     router.add_api_route(SIGN_IN_PATH, page.show, methods=["GET"], response_class=HTMLResponse)
-    router.add_api_route(SIGN_IN_PATH, page.sign_in, methods=["POST"], response_class=HTMLResponse)
     router.add_api_route(SIGN_OUT_PATH, page.sign_out, methods=["POST"], response_class=HTMLResponse)
     return router

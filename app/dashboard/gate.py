@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.auth.routes import SIGN_IN_PATH
+from app.auth.page import SIGN_IN_PATH
 from app.auth.sessions import COOKIE, find_session
 
 # Downloads are kept under unguessable names, but a name may be passed on; the numbers of the process are nobody's.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.auth.routes import SIGN_IN_PATH, SIGN_OUT_PATH
+from app.auth.page import SIGN_IN_PATH, SIGN_OUT_PATH
 from app.auth.sessions import COOKIE, Session, find_session
 from app.dashboard import data, markup
 from app.dashboard.connection import connected

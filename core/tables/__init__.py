@@ -3,7 +3,7 @@
 In: nothing. Out: SQLAlchemy tables. Tables that dbt or dlt make are not here: they belong to their writers.
 """
 
-from core.tables.auth import api_keys, group_role_mappings, sessions, user_roles, users
+from core.tables.auth import api_keys, group_role_mappings, pending_sign_ins, sessions, user_roles, users
 from core.tables.columns import PIPELINE_STAGES, metadata
 from core.tables.config import (
     bots,
@@ -47,6 +47,7 @@ __all__ = [
     "manual_links",
     "metadata",
     "notes_on_charts",
+    "pending_sign_ins",
     "raw_events",
     "repositories",
     "repository_aliases",

@@ -20,6 +20,8 @@ users = Table(
     instant("locked_until"),
     instant("created_at", default=True),
     instant("last_login_at"),
+    # Issuer and the person's unchanging id there; NULL for a person who signs in with a password.
+    words("oidc_subject", unique=True),
     schema="auth",
 )
 
@@ -33,6 +35,8 @@ user_roles = Table(
     Column("tech_stream_id", UUID, ForeignKey("config.tech_streams.stream_id")),
     Column("granted_by", UUID, ForeignKey("auth.users.user_id")),
     instant("granted_at", default=True),
+    # Given by a group of the identity provider, so it goes when the group goes; an administrator's grant stays.
+    flag("is_from_group", "false"),
     one_of("role", ("viewer", "team_member", "stream_lead", "platform_admin")),
     UniqueConstraint("user_id", "role", "delivery_stream_id", "tech_stream_id", postgresql_nulls_not_distinct=True),
     schema="auth",
@@ -64,6 +68,19 @@ sessions = Table(
     instant("last_activity_at"),
     flag("is_revoked", "false"),
     one_of("auth_method", ("oidc", "database")),
+    schema="auth",
+)
+
+pending_sign_ins = Table(
+    "pending_sign_ins",
+    metadata,
+    # A sign-in that the identity provider has not sent back yet: SHA-256 of its `state`, used once.
+    words("state_hash", primary_key=True),
+    # SHA-256 of the cookie of the browser that began it: nobody else's browser can end it.
+    words("browser_hash", nullable=False),
+    Column("flow", JSONB, nullable=False),
+    words("next_path", nullable=False),
+    instant("expires_at", nullable=False),
     schema="auth",
 )
 
