@@ -64,21 +64,16 @@ def load_git(
     if not organisation or not name or "/" in name:
         raise ValueError(f"{repo_full_name!r} is not of the form organisation/name")
     people = Pseudonymiser(secrets_for(settings).get("pseudonym_key"))
-    own_engine = None if engine else make_engine(database_url(settings), pool_size=2)
+    used = engine or make_engine(database_url(settings), pool_size=2)
+    configuration = f"{repo_full_name} {branch or ''}"
     try:
-        with copying(
-            engine or own_engine or make_engine(database_url(settings)),
-            SOURCE,
-            repo_full_name,
-            f"{repo_full_name} {branch or ''}",
-            GIT_TABLES,
-        ) as (load, result):
+        with copying(used, SOURCE, repo_full_name, configuration, GIT_TABLES) as (load, result):
             folder = fetched_mirror(where, repo_full_name, settings.home) if is_url(where) else Path(where)
             _Reading(load, open_history(folder, branch), repo_full_name, people).run(anew=anew)
         return result
     finally:
-        if own_engine is not None:
-            own_engine.dispose()
+        if engine is None:
+            used.dispose()
 
 
 class _Reading:
