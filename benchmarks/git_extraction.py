@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import re
 import resource
 import statistics
 import subprocess
@@ -129,7 +130,7 @@ def load_once(repository: Path, settings: Settings, tell: Connection) -> None:
     before = own_cpu()
     result = load_git(repository, NAME, settings)
     spent = own_cpu() - before
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    megabytes = peak_megabytes()
     milliseconds = []
     for _ in range(POLLS):
         begun = time.perf_counter()
@@ -152,6 +153,16 @@ def forget(settings: Settings) -> None:
     with engine.begin() as connection:
         connection.execute(text("truncate raw_git.commits, raw_git.pull_requests, raw_git.tags, ops.fetch_cursors"))
     engine.dispose()
+
+
+def peak_megabytes() -> float:
+    """The most memory that this program has held; `ru_maxrss` would count what its parent held before it began."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE)
+        assert found is not None
+        return int(found[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def own_cpu() -> float:
