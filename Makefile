@@ -42,6 +42,7 @@ lint: $(STAMP) ## Run every static check
 	@$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar dbt_project/models
 
 bench: $(STAMP) ## Run the benchmarks (minutes)
+	@$(BIN)/python -m benchmarks.git_extraction
 	@exec $(BIN)/python -m benchmarks.demo
 
 clean: ## Remove the environment and everything generated; the demo's data in .dpp stays

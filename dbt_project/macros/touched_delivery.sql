@@ -19,6 +19,20 @@
         on known.repo_full_name = {{ present_name('pulled.repo_full_name') }} and known.pr_number = pulled.pr_number
     where known.git_load_id is distinct from pulled.load_id or {{ applied_revision() }} < 0
     union
+    -- One that a force-push has taken out of the history.
+    select known.pull_request_key
+    from {{ this }} as known
+    where
+        known.git_load_id is not null
+        and not exists (
+            select 1
+            from {{ ref('stg_git__pull_requests') }} as pulled
+            left join {{ ref('repository_names') }} as names on names.former_full_name = pulled.repo_full_name
+            where
+                {{ present_name('pulled.repo_full_name') }} = known.repo_full_name
+                and pulled.pr_number = known.pr_number
+        )
+    union
     select known.pull_request_key
     from {{ ref('stg_github__pushes') }} as pushes
     left join {{ ref('repository_names') }} as names on names.former_full_name = pushes.repo_full_name
@@ -61,9 +75,14 @@
     from {{ ref('pull_requests') }}
     where revision > {{ applied_revision() }}
     union
+    -- All where the configuration changed, and those that a force-push has taken out of the history.
     select known.pull_request_key
     from {{ this }} as known
-    where {{ applied_revision() }} < 0
+    where
+        {{ applied_revision() }} < 0
+        or not exists (
+            select 1 from {{ ref('pull_requests') }} as present where present.pull_request_key = known.pull_request_key
+        )
 {% endmacro %}
 
 {% macro touched_pull_request_cycles(given=none) %}
@@ -78,7 +97,13 @@
     union
     select known.cycle_id
     from {{ this }} as known
-    where {{ applied_revision() }} < 0
+    where
+        {{ applied_revision() }} < 0
+        or not exists (
+            select 1
+            from {{ ref('pull_requests') }} as present
+            where present.repo_full_name = known.repo_full_name and present.pr_number = known.pr_number
+        )
     union
     -- A contributor more or fewer can lift or set the safeguard for everybody's rows of that quarter.
     select known.cycle_id

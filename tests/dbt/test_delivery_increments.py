@@ -282,6 +282,12 @@ def test_history_that_is_fetched_after_the_webhooks_reaches_rows_that_were_built
     # No webhook told of number 9: it was opened with its first commit, and the first deployment carried it.
     assert value(company, "select opened_at from cycles.pr_cycles where pr_number = 9") == at("07:00", -1)
     assert value(company, "select count(*) from cycles.deployment_changes where pr_number = 9") == 1
+    # A force-push takes it out of the history again.
+    with company.begin() as connection:
+        connection.execute(text("delete from raw_git.pull_requests where pr_number = 9"))
+        connection.execute(text("delete from raw_git.commits where sha = :sha"), {"sha": f"{9:040x}"})
+    build(settings)
+    assert value(company, "select count(*) from cycles.pr_cycles where pr_number = 9") == 0
     incremental = rows(company)
     build(settings, full_refresh=True)
     assert rows(company) == incremental

@@ -26,7 +26,7 @@ def spec_of(table: RawTable) -> dg.AssetSpec:
     ]
     return dg.AssetSpec(
         dg.AssetKey([table.dataset, table.name]),
-        kinds={"dlt", "postgres"},
+        kinds={"git" if table.dataset == "raw_git" else "dlt", "postgres"},
         description=f"What is pulled into {table.dataset}.{table.name}, merged on {', '.join(table.key)}.",
         metadata={"dagster/column_schema": dg.TableSchema(columns)},
     )

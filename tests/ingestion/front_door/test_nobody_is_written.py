@@ -1,4 +1,4 @@
-"""Every recorded payload goes through the door; afterwards nobody who was in it is found anywhere.
+"""Every recorded payload goes through the door and becomes marts; afterwards nobody who was in it is found anywhere.
 
 The people are collected by a walker of its own, which knows nothing of the rules it tests.
 Sources: octokit/webhooks (MIT), mattermost-plugin-jira (Apache-2.0); see vendor_deliveries for the others.
@@ -18,9 +18,14 @@ from urllib.parse import urlparse
 import pytest
 from sqlalchemy import Engine, text
 
+from core import clock
+from core.database import database_url, make_engine
+from core.settings import Settings
 from ingestion.load import load_webhooks
-from tests.conftest import RunningDoor
+from ingestion.pipelines import prepare_raw_tables
+from tests.conftest import RunningDoor, make_database
 from tests.ingestion.front_door.vendor_deliveries import ONE_OF_EACH
+from tests.marts import build_marts
 from tests.real_data import shared_data
 
 # What looks like an identifier of a person and is none that can be searched for, with the reason.
@@ -48,6 +53,21 @@ _MADE_UP = re.compile(
     r"|PDUSER\d|Pd\w+ Pd\w+|og\.\w+@people\.example\.org|[\w-]*oguser[\w-]*|Og\w+ Og\w+"
     r"|am-oncall|am\.\w+@people\.example\.org"
 )
+
+
+@pytest.fixture(scope="module")
+def database(server: Settings) -> Settings:
+    """A database of its own: what other tests have built names others."""
+    made = make_database(server, "dpp_nobody")
+    prepare_raw_tables(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def engine(database: Settings) -> Iterator[Engine]:
+    made = make_engine(database_url(database))
+    yield made
+    made.dispose()
 
 
 def people_in(value: Any, key: str = "") -> Iterator[str]:
@@ -121,6 +141,8 @@ def test_nobody_of_the_recorded_payloads_is_found_anywhere(
     report = load_webhooks(folder, vendor, front_door.url, secret)
 
     assert report.accepted == len(payloads)
+    build_marts(front_door.settings, clock.now(), command="seed")
+    build_marts(front_door.settings, clock.now(), full_refresh=True, command="run")
     contents = list(everything_written(front_door, log_lines))
     assert sum(where == "archive" for where, _ in contents) == len(payloads)
     assert [leak for where, content in contents for leak in leaks(people, where, content)] == []
