@@ -23,8 +23,8 @@ from tests.ingestion.sources.bitbucket import things as bitbucket
 from tests.ingestion.sources.bitbucket.server import BitbucketServer, Repo
 from tests.ingestion.sources.github.conftest import ACME, payments
 from tests.ingestion.sources.github.server import PERSONAL_TOKEN, GithubServer, Installation
+from tests.ingestion.sources.gitlab.conftest import pay as gitlab_project
 from tests.ingestion.sources.gitlab.server import GitLabServer
-from tests.ingestion.sources.gitlab.test_gitlab import pay as gitlab_project
 from tests.ingestion.sources.jira_server import JiraServer
 from tests.ingestion.sources.jira_shapes import issue
 from tests.ingestion.sources.repositories import Repository

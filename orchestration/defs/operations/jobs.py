@@ -23,11 +23,10 @@ update_marts = dg.define_asset_job(
     selection=update_marts_selection,
     description="The marts alone and unchecked, for events that have just arrived.",
 )
+pulled_sprints = dg.AssetSelection.assets(["raw_jira", "sprints"], ["raw_jira", "sprint_issues"]).materializable()
 sprints = dg.define_asset_job(
     "sprints",
-    selection=(
-        update_marts_selection | dg.AssetSelection.keys("raw_jira/sprints", "raw_jira/sprint_issues").materializable()
-    ),
+    selection=update_marts_selection | pulled_sprints,
     description="Pull the sprints and who is in them, and build the marts, the snapshots of sprints among them.",
 )
 daily = dg.define_asset_job(
