@@ -13,6 +13,8 @@ PYTHON ?= $(shell for candidate in python3.13 python3.12 python3.11 python3; do 
 	"$$candidate" -c '$(FITS)' 2>/dev/null && command -v "$$candidate" && break; done)
 PIP = $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-compile
 PROVIDER := tests/identity_provider
+# Each process has a PostgreSQL of its own; the tests of a file stay together.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 CHROMIUMS := chromium chromium-browser google-chrome google-chrome-stable
 
 help: ## List the targets
@@ -28,7 +30,7 @@ test: $(STAMP) ## Run every test, the browser's included: make test ARGS="-k for
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(PROVIDER)/node_modules/.package-lock.json; else \
 	echo "No npm found, which installs the tests' identity provider: apt-get install nodejs npm" >&2; \
 	if [ "$${CI:-}" = true ]; then exit 1; else echo "Without it some tests are skipped." >&2; fi; fi
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 $(PROVIDER)/node_modules/.package-lock.json: $(PROVIDER)/package-lock.json
 	@npm ci --prefix $(PROVIDER) --no-audit --no-fund --loglevel=error >/dev/null

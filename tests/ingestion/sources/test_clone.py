@@ -210,7 +210,11 @@ def test_git_is_ended_when_the_reader_stops_early(repository: Repository) -> Non
     reading.close()
 
 
-@pytest.mark.parametrize("said", [b"fatal: something", b"fatal\0" + log.MARK, log.MARK + b"a sha\0and no more\0"])
+@pytest.mark.parametrize(
+    "said",
+    [b"fatal: something", b"fatal\0" + log.MARK, log.MARK + b"a sha\0and no more\0"],
+    ids=["no mark", "something before the mark", "a mark and not enough behind it"],
+)
 def test_what_is_no_log_is_refused(said: bytes) -> None:
     with pytest.raises(HistoryError, match="where a commit should begin"):
         list(log.parse(io.BytesIO(said), lambda: True, counted=True))
