@@ -14,7 +14,7 @@ PYTHON ?= $(shell for candidate in python3.13 python3.12 python3.11 python3; do 
 PIP = $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-compile
 PROVIDER := tests/identity_provider
 # Each process has a PostgreSQL of its own; the tests of a file stay together.
-SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
+SIDE_BY_SIDE := -n 2 --dist loadfile
 CHROMIUMS := chromium chromium-browser google-chrome google-chrome-stable
 
 help: ## List the targets
