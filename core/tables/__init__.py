@@ -7,6 +7,7 @@ from core.tables.auth import api_keys, group_role_mappings, pending_sign_ins, se
 from core.tables.columns import PIPELINE_STAGES, metadata
 from core.tables.config import (
     bots,
+    bottleneck_severities,
     delivery_streams,
     field_mappings,
     github_installations,
@@ -14,14 +15,18 @@ from core.tables.config import (
     jira_projects,
     manual_links,
     notes_on_charts,
+    organisation_accounts,
+    organisations,
     repositories,
     repository_aliases,
     sprints,
     status_mappings,
+    team_repositories,
+    teams,
     tech_streams,
     thresholds,
 )
-from core.tables.forecast import forecast_snapshots
+from core.tables.forecast import forecast_calibrations, forecast_snapshots, sprint_confidence
 from core.tables.landing import dead_letters, deliveries, raw_events
 from core.tables.ops import alerts, audit_log, backfill_requests, calculation_timings, fetch_cursors, fetch_operations
 
@@ -32,6 +37,7 @@ __all__ = [
     "audit_log",
     "backfill_requests",
     "bots",
+    "bottleneck_severities",
     "calculation_timings",
     "dead_letters",
     "deliveries",
@@ -39,6 +45,7 @@ __all__ = [
     "fetch_cursors",
     "fetch_operations",
     "field_mappings",
+    "forecast_calibrations",
     "forecast_snapshots",
     "github_installations",
     "group_role_mappings",
@@ -47,13 +54,18 @@ __all__ = [
     "manual_links",
     "metadata",
     "notes_on_charts",
+    "organisation_accounts",
+    "organisations",
     "pending_sign_ins",
     "raw_events",
     "repositories",
     "repository_aliases",
     "sessions",
+    "sprint_confidence",
     "sprints",
     "status_mappings",
+    "team_repositories",
+    "teams",
     "tech_streams",
     "thresholds",
     "user_roles",

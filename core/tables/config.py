@@ -11,6 +11,50 @@ from sqlalchemy.dialects.postgresql import UUID
 
 from core.tables.columns import PIPELINE_STAGES, flag, identifier, instant, metadata, one_of, words
 
+organisations = Table(
+    "organisations",
+    metadata,
+    # A company or a part of it; its repositories are those of the code hosts' accounts that name it (003).
+    identifier("organisation_id"),
+    words("name", nullable=False),
+    words("slug", nullable=False, unique=True),
+    instant("created_at", default=True),
+    instant("updated_at", default=True),
+    schema="config",
+)
+
+organisation_accounts = Table(
+    "organisation_accounts",
+    metadata,
+    # The owner part of a repository's name: a GitHub organisation, a GitLab group, a Bitbucket workspace.
+    words("provider", primary_key=True),
+    words("account_name", primary_key=True),
+    Column("organisation_id", UUID, ForeignKey("config.organisations.organisation_id"), nullable=False),
+    one_of("provider", ("github", "gitlab", "bitbucket")),
+    schema="config",
+)
+
+teams = Table(
+    "teams",
+    metadata,
+    identifier("team_id"),
+    Column("organisation_id", UUID, ForeignKey("config.organisations.organisation_id"), nullable=False),
+    words("name", nullable=False),
+    words("slug", nullable=False),
+    instant("created_at", default=True),
+    UniqueConstraint("organisation_id", "slug"),
+    schema="config",
+)
+
+team_repositories = Table(
+    "team_repositories",
+    metadata,
+    # A team is what it looks after, not who it is: roll-ups follow repositories, never people.
+    Column("team_id", UUID, ForeignKey("config.teams.team_id"), primary_key=True),
+    Column("repo_id", UUID, ForeignKey("config.repositories.repo_id"), primary_key=True),
+    schema="config",
+)
+
 delivery_streams = Table(
     "delivery_streams",
     metadata,
@@ -164,6 +208,21 @@ thresholds = Table(
     words("name", primary_key=True),
     Column("value", Numeric, nullable=False),
     words("description", nullable=False),
+    schema="config",
+)
+
+bottleneck_severities = Table(
+    "bottleneck_severities",
+    metadata,
+    # The rules of 004 §6.7: the most severe one that matches wins. NULL is no bound; a stream whose sprint
+    # confidence is unknown matches the rules that have no upper bound of confidence.
+    identifier("rule_id"),
+    Column("impacted_from", Integer, nullable=False),
+    Column("impacted_to", Integer),
+    Column("confidence_from_pct", Numeric),
+    Column("confidence_below_pct", Numeric),
+    words("severity", nullable=False),
+    one_of("severity", ("none", "low", "medium", "high", "critical")),
     schema="config",
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Date, Integer, Table, UniqueConstraint
+from sqlalchemy import Boolean, Column, Date, Integer, Numeric, Table, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from core.tables.columns import identifier, instant, metadata, one_of, words
@@ -28,5 +28,47 @@ forecast_snapshots = Table(
     instant("computed_at", default=True),
     one_of("method", ("monte_carlo", "linear", "none")),
     UniqueConstraint("delivery_stream_id", "forecast_date"),
+    schema="forecast",
+)
+
+sprint_confidence = Table(
+    "sprint_confidence",
+    metadata,
+    # How likely a sprint's remaining items are done by its end (004 §6.2.2), each time it was worked out.
+    identifier("confidence_id"),
+    Column("sprint_id", UUID, nullable=False),
+    Column("delivery_stream_id", UUID, nullable=False),
+    instant("computed_at", nullable=False),
+    Column("computed_on", Date, nullable=False),
+    Column("remaining_count", Integer, nullable=False),
+    Column("working_days_left", Integer, nullable=False),
+    Column("sampled_days", Integer, nullable=False),
+    Column("simulation_runs", Integer, nullable=False),
+    # NULL where there is no history to draw from; `error_state` says so and `note` what is missing.
+    Column("confidence_pct", Numeric),
+    Column("exact_confidence_pct", Numeric),
+    words("error_state", nullable=False),
+    words("note"),
+    one_of("error_state", ("success", "missing_mapping", "no_data", "calculation_error")),
+    UniqueConstraint("sprint_id", "computed_at"),
+    schema="forecast",
+)
+
+forecast_calibrations = Table(
+    "forecast_calibrations",
+    metadata,
+    # How often a stream's past forecasts came true: one row for each percentile of the latest back-test.
+    identifier("calibration_id"),
+    Column("delivery_stream_id", UUID, nullable=False),
+    Column("forecast_date", Date, nullable=False),
+    Column("percentile", Integer, nullable=False),
+    Column("forecast_count", Integer, nullable=False),
+    Column("hit_count", Integer, nullable=False),
+    Column("hit_rate_pct", Numeric),
+    # Whether the weekly throughput was steady enough for its past to be a guide (XmR signals).
+    Column("is_stable", Boolean),
+    words("note"),
+    instant("computed_at", default=True),
+    UniqueConstraint("delivery_stream_id", "forecast_date", "percentile"),
     schema="forecast",
 )
