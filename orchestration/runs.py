@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import text
-
 from core.database import get_engine
 from core.settings import Settings
 from orchestration import dbt
@@ -22,6 +20,7 @@ from orchestration.build_lock import is_building
 from orchestration.environment import export
 from orchestration.errors import CommandError
 from orchestration.instance import open_instance
+from orchestration.mart_state import newest_landing_id
 from orchestration.progress import Listener, listening
 
 if TYPE_CHECKING:
@@ -86,7 +85,10 @@ def _tags(*, whole_job: bool) -> dict[str, str]:
     from orchestration.defs.operations.jobs import IN_PROCESS_TAG, LANDING_TAG
 
     ours = {IN_PROCESS_TAG: "true"}
-    return {**ours, LANDING_TAG: str(_newest_landing_id())} if whole_job else ours
+    if not whole_job:
+        return ours
+    with get_engine().connect() as connection:
+        return {**ours, LANDING_TAG: str(newest_landing_id(connection))}
 
 
 def fail_dead_runs(settings: Settings) -> int:
@@ -109,14 +111,6 @@ def fail_dead_runs(settings: Settings) -> int:
         for run in dead:
             instance.report_run_failed(run, "The process of this run had ended without a word.")
     return len(dead)
-
-
-def _newest_landing_id() -> int:
-    with get_engine().connect() as connection:
-        newest: int = connection.execute(
-            text("select coalesce(max(landing_id), 0) from landing.raw_events")
-        ).scalar_one()
-        return newest
 
 
 def _configuration(keys: list[dg.AssetKey] | None) -> dict[str, Any] | None:
