@@ -20,7 +20,6 @@ from orchestration.build_lock import is_building
 from orchestration.environment import export
 from orchestration.errors import CommandError
 from orchestration.instance import open_instance
-from orchestration.mart_state import newest_landing_id
 from orchestration.progress import Listener, listening
 
 if TYPE_CHECKING:
@@ -52,6 +51,7 @@ def run_job(
     with open_instance(settings) as instance, _output_to(log_file):
         # Dagster and dbt take seconds to import: only those who build pay for it.
         from orchestration.definitions import definitions
+        from orchestration.defs.operations.jobs import IN_PROCESS_TAG
 
         job = definitions.resolve_job_def(job_name)
         keys = _selected(definitions, job, select)
@@ -60,7 +60,7 @@ def run_job(
                 instance=instance,
                 asset_selection=keys,
                 run_config=_configuration(keys) if full_refresh else None,
-                tags=_tags(whole_job=keys is None),
+                tags={IN_PROCESS_TAG: "true"},
                 raise_on_error=False,
             )
     if not result.success:
@@ -78,17 +78,6 @@ def _selected(definitions: dg.Definitions, job: dg.JobDefinition, select: str | 
     if not keys:
         raise CommandError(f"The selection {select!r} names no table that is built here")
     return keys
-
-
-def _tags(*, whole_job: bool) -> dict[str, str]:
-    """Marks the run as ours, and, where it builds everything, with the newest event that it takes in."""
-    from orchestration.defs.operations.jobs import IN_PROCESS_TAG, LANDING_TAG
-
-    ours = {IN_PROCESS_TAG: "true"}
-    if not whole_job:
-        return ours
-    with get_engine().connect() as connection:
-        return {**ours, LANDING_TAG: str(newest_landing_id(connection))}
 
 
 def fail_dead_runs(settings: Settings) -> int:

@@ -82,9 +82,8 @@ def reason_to_wait(arrivals: Arrivals | None, now: datetime, *, building: bool, 
 )
 def new_events(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """One run for all that has arrived since the last one."""
-    cursor = int(context.cursor) if context.cursor else last_built(context.instance)
     with get_engine().connect() as connection:
-        cursor = max(cursor, built_until(connection))
+        cursor = max(int(context.cursor or 0), built_until(connection))
         arrivals = read_arrivals(connection, cursor)
     building = arrivals is not None and (is_building(get_engine()) or run_under_way(context.instance))
     has_worker = arrivals is not None and worker_lives(get_engine())
@@ -99,13 +98,6 @@ def new_events(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         ],
         cursor=newest,
     )
-
-
-def last_built(instance: dg.DagsterInstance) -> int:
-    """The newest `landing_id` that a successful run took in; 0 where there was none."""
-    filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS])
-    tagged = (run.tags.get(LANDING_TAG) for run in instance.get_runs(filters=filters, limit=50))
-    return max((int(landing_id) for landing_id in tagged if landing_id), default=0)
 
 
 def run_under_way(instance: dg.DagsterInstance) -> bool:
