@@ -90,7 +90,9 @@ def learn(settings: Settings) -> Plan:
 
 
 def _build(settings: Settings, folder: Path, as_of: datetime) -> None:
-    command = [dbt.executable(), "--quiet", "run", "--vars", json.dumps(dbt.variables(settings))]
+    # Seeds too: an upgrade may bring others. The checks are the daily build's.
+    command = [dbt.executable(), "--quiet", "build", "--vars", json.dumps(dbt.variables(settings))]
+    command += ["--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"]
     done = subprocess.run(
         [*command, "--target-path", str(folder)],
         cwd=dbt.PROJECT_FOLDER,
@@ -107,7 +109,9 @@ def _tables(manifest: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {
         key: node
         for key, node in manifest["nodes"].items()
-        if node["resource_type"] == "model" and node["config"]["materialized"] in ("incremental", "table")
+        if node["resource_type"] == "model"
+        and node["config"]["materialized"] in ("incremental", "table")
+        and node["config"]["meta"].get("refresh") != "scheduled"
     }
 
 

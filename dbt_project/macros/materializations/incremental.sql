@@ -102,7 +102,7 @@
     {{ return({'fingerprint': fingerprint, 'columns': columns if columns and is_known else none}) }}
 {% endmacro %}
 
-{# Whether a statement gives the columns, by name and type, that the model's table has. #}
+{# Whether a statement gives the columns, by name and type, that the model's table has. Nothing of the trial stays. #}
 {% macro gives_same_columns(statement) %}
     {%- set probe = this.identifier ~ '__shape' -%}
     {%- set columns_of -%}
@@ -110,12 +110,12 @@
         where attnum > 0 and not attisdropped and attrelid =
     {%- endset -%}
     {%- set found = run_query(
-        "create temporary table " ~ probe ~ " as select * from (\n" ~ statement ~ "\n) as given limit 0;"
-        ~ " create temporary table " ~ probe ~ "_is as select " ~ columns_of ~ " 'pg_temp." ~ probe ~ "'::regclass)"
-        ~ " is not distinct from " ~ columns_of ~ " '" ~ this ~ "'::regclass) as same;"
-        ~ " drop table " ~ probe ~ "; select same from " ~ probe ~ "_is"
+        rendered_hooks(pre_hooks)
+        ~ "create temporary table " ~ probe ~ " as select * from (\n" ~ statement ~ "\n) as given limit 0;"
+        ~ " select " ~ columns_of ~ " 'pg_temp." ~ probe ~ "'::regclass) is not distinct from "
+        ~ columns_of ~ " '" ~ this ~ "'::regclass)"
     ) -%}
-    {%- do run_query("drop table " ~ probe ~ "_is; commit") -%}
+    {%- do run_query("rollback") -%}
     {{ return(found.rows[0][0]) }}
 {% endmacro %}
 
@@ -130,16 +130,19 @@
 
 {# Hooks and statements as one script in one transaction. The marks tell a reader of the script its parts. #}
 {% macro run_script(statements) %}
-    {%- set parts = ["-- before"] -%}
-    {%- for hook in pre_hooks -%}
-        {%- do parts.append((render(hook.get('sql')) | trim) ~ ';') -%}
-    {%- endfor -%}
-    {%- do parts.append("-- rows\n" ~ (statements | trim) ~ ';\n-- after') -%}
-    {%- for hook in post_hooks -%}
-        {%- do parts.append((render(hook.get('sql')) | trim) ~ ';') -%}
-    {%- endfor -%}
     {% call statement('main') %}
-{{ parts | join('\n') }}
+-- before
+{{ rendered_hooks(pre_hooks) }}
+-- rows
+{{ statements | trim }};
+-- after
+{{ rendered_hooks(post_hooks) }}
     {% endcall %}
     {%- do adapter.commit() -%}
 {% endmacro %}
+
+{% macro rendered_hooks(hooks) -%}
+    {%- for hook in hooks -%}
+        {{- render(hook.get('sql')) | trim }};
+{% endfor -%}
+{%- endmacro %}
