@@ -5,15 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from core.settings import Settings
-from ingestion.pipelines import prepare_raw_tables
 from orchestration import dbt
-from tests.conftest import make_database
-from tests.marts import build_marts
+from tests.marts import build_marts, marts_database
 
 
 def test_every_rule_beside_a_model_holds(server: Settings) -> None:
-    settings = make_database(server, "dpp_rules")
-    prepare_raw_tables(settings)
+    settings = marts_database(server)
 
     ran = build_marts(settings, datetime(2026, 1, 31, tzinfo=UTC), full_refresh=True)
 
