@@ -68,7 +68,10 @@
         if not exists (
             select 1 from pg_stats where schemaname = '{{ this.schema }}' and tablename = '{{ this.identifier }}'
         ) then
+            -- A small sample serves the plans of this run; the server takes its own, larger one in its time.
+            set local default_statistics_target = 25;
             analyze {{ this }};
+            reset default_statistics_target;
         end if;
     end
     $finish$
