@@ -133,7 +133,8 @@ select repo_full_name, pull_request_key, opened_at, at as merged_at, next_deploy
 from (
     select
         moments.*,
-        min(deployed_at) over (partition by repo_full_name order by at rows between current row and unbounded following)
+        -- The next deployment is the smallest so far when read backwards.
+        min(deployed_at) over (partition by repo_full_name order by at desc rows unbounded preceding)
             as next_deployed_at
     from moments
 ) as followed
