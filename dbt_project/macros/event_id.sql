@@ -31,7 +31,7 @@
                 ),
                 'hex'
             )::uuid
-        from (select decode({{ hash }}, 'hex') as bytes offset 0) as hashed
+        from (select decode({{ hash }}, 'hex') as bytes from (values (0)) as once (row_number) offset 0) as hashed
     )
 {%- endmacro %}
 
