@@ -9,7 +9,8 @@
 ) }}
 
 with pulse_responses as (
-    select * from {{ ref('pulse_responses') }}
+    select *
+    from {{ ref('pulse_responses') }}
     where
         delivery_stream_id is not null
         and received_at <= {{ as_of() }}
@@ -43,8 +44,8 @@ known as (
     {%- if execute and is_incremental() %}
     union all
     select delivery_stream_id, survey_period, response_count, pace_avg, tooling_avg, clarity_avg, false
-    from {{ this }} as kept
-    where not exists (select 1 from answered where answered.survey_period = kept.survey_period)
+    from {{ this }}
+    where survey_period not in (select answered.survey_period from answered)
     {%- endif %}
 ),
 
