@@ -17,7 +17,7 @@
         ),
         (
             'defect_origin_attribution_rate', 'Defects with a known origin', 70,
-            'Its defects', 'Defects whose ticket names it', 'All defects',
+            'Its defects', 'Defects that touch it', 'All defects',
         ),
         (
             'pulse_response_rate', 'Answers to the pulse survey', 60,

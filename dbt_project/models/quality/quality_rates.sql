@@ -33,16 +33,12 @@ deployment_records as (
         and deployed_at <= {{ as_of() }}
 ),
 
--- By what holds now, in the window of the day on which the defect was logged.
 defects as (
-    select current_events.*
-    from {{ ref('defect_events') }} as current_events
-    inner join {{ ref('defect_events') }} as logged
-        on current_events.ticket_id = logged.ticket_id and logged.event_type = 'logged'
+    select *
+    from ({{ current_defects() }}) as current_defects
     where
-        current_events.is_current
-        and logged.event_timestamp > {{ as_of() }} - interval '90 days'
-        and logged.event_timestamp <= {{ as_of() }}
+        logged_at > {{ as_of() }} - interval '90 days'
+        and logged_at <= {{ as_of() }}
 ),
 
 pulse_aggregates as (
@@ -150,9 +146,10 @@ counted as (
     select 'ticket_stream_tagging_rate', 'all', '{{ all_streams_id() }}'::uuid, rated, complete
     from by_project
     union all
-    select 'defect_origin_attribution_rate', 'tech', tech_stream_id, count(*), count(introduced_in_stage)
+    select 'defect_origin_attribution_rate', 'tech', tech.stream_id, count(*), count(defects.introduced_in_stage)
     from defects
-    group by tech_stream_id
+    cross join lateral unnest(defects.tech_stream_ids) as tech (stream_id)
+    group by tech.stream_id
     union all
     select 'defect_origin_attribution_rate', 'delivery', delivery_stream_id, count(*), count(introduced_in_stage)
     from defects
