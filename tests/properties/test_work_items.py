@@ -79,18 +79,21 @@ def test_stays_and_cycles_are_those_of_the_reference(
 
 
 def assert_stays(engine: Engine, logs: dict[str, TicketLog], calendar: Calendar) -> None:
-    found = all_of(
+    found: dict[str, list[tuple[object, ...]]] = {key: [] for key in logs}
+    for ticket_id, *values in all_of(
         engine,
         """
         select ticket_id, started_at, ended_at, stage, is_active_work, business_days
         from cycles.work_item_stage_intervals order by ticket_id, started_at
         """,
-    )
-    expected = [(key, stay) for key, log in sorted(logs.items()) for stay in stays(log, MAPPINGS)]
-    assert [row[:5] for row in found] == [(k, s.start, s.end, s.stage, s.is_active) for k, s in expected]
-    for row, (_, stay) in zip(found, expected, strict=True):
-        spent = None if stay.end is None else float(calendar.business_days(stay.start, stay.end))
-        assert near(row[5], spent), (row, spent)
+    ):
+        found[ticket_id].append(tuple(values))
+    for key, log in logs.items():
+        expected = stays(log, MAPPINGS)
+        assert [row[:4] for row in found[key]] == [(s.start, s.end, s.stage, s.is_active) for s in expected], log
+        for row, stay in zip(found[key], expected, strict=True):
+            spent = None if stay.end is None else calendar.business_days(stay.start, stay.end)
+            assert near(row[4], spent), (log, row, spent)
 
 
 def assert_cycles(engine: Engine, logs: dict[str, TicketLog], calendar: Calendar) -> None:
@@ -117,18 +120,18 @@ def assert_cycles(engine: Engine, logs: dict[str, TicketLog], calendar: Calendar
     for key, lived in expected.items():
         log, row = logs[key], found[key]
         facts = (lived.first_in_progress, lived.completed_at, log.created, lived.is_reopened, log.ticket_type)
-        assert row[:5] == facts, key
-        assert (row[5], frozenset(row[6] or ())) == (log.delivery_stream, log.tech_streams), key
-        assert row[7] == log.points, key
+        assert row[:5] == facts, log
+        assert (row[5], frozenset(row[6] or ())) == (log.delivery_stream, log.tech_streams), log
+        assert row[7] == log.points, log
         times = (lived.lead_time, lived.cycle_time, lived.active_time, lived.wait_time, lived.blocked_time)
         for said, meant in zip(row[8:13], times, strict=True):
-            assert near(said, meant), (key, row[8:13], times)
+            assert near(said, meant), (log, row[8:13], times)
         # What is divided by a minute of cycle time carries a larger part of the rounding.
         share = lived.flow_efficiency
-        assert (row[13] is None) == (share is None), key
-        assert share is None or near(row[13], share, 100 * ROUNDING / float(lived.cycle_time or 1) + 1e-4), key
-        assert row[14].keys() == lived.stage_durations.keys(), key
-        assert all(near(days, lived.stage_durations[name]) for name, days in row[14].items()), key
+        assert (row[13] is None) == (share is None), log
+        assert share is None or near(row[13], share, 100 * ROUNDING / float(lived.cycle_time or 1) + 1e-4), log
+        assert row[14].keys() == lived.stage_durations.keys(), log
+        assert all(near(days, lived.stage_durations[name]) for name, days in row[14].items()), log
 
 
 def near(said: object, meant: object, tolerance: float = ROUNDING) -> bool:

@@ -114,10 +114,16 @@ def stages(log: TicketLog, mappings: StatusMapping) -> Iterator[tuple[datetime, 
 
 
 def stays(log: TicketLog, mappings: StatusMapping) -> list[Stay]:
-    """The ticket's stays: no two neighbours alike, none without length but the last."""
+    """The ticket's stays: no two neighbours alike, none without length but the last.
+
+    Of what happens at one instant the completion comes last: a ticket made in a done status and moved on in the same
+    instant is done.
+    """
     entered: list[tuple[datetime, str | None, bool | None]] = []
     for instant, stage, is_active in stages(log, mappings):
         if entered and entered[-1][0] == instant:
+            if entered[-1][1] == "done":
+                continue
             entered.pop()
         if not entered or entered[-1][1:] != (stage, is_active):
             entered.append((instant, stage, is_active))
