@@ -106,11 +106,11 @@ class PullRequestLife:
         reviewer, kind = self.chance.choice([("ann", "User"), ("bo", "User"), ("cy", "User"), ("robot", "Bot")])
         state = self.chance.choice(["approved", "changes_requested", "commented"])
         self.log.reviews.append(Review(self.now, reviewer, state, kind == "Bot", self.log.head))
-        self.deliveries.append(
-            self.pull_request.reviewed(
-                reviewer, state, self.now, head=self.log.head, draft=self.is_draft, kind=kind, merged=self.log.merged_at
-            )
-        )
+        told = self.pull_request.reviewed(
+            reviewer, state, self.now, head=self.log.head, draft=self.is_draft, kind=kind, merged=self.log.merged_at,
+            closed=self.log.closed_at,
+        )  # fmt: skip
+        self.deliveries.append(told)
 
     def _close(self, *, merged: bool) -> None:
         self.log.merged_at, self.log.closed_at = (self.now, None) if merged else (None, self.now)
