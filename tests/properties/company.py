@@ -81,6 +81,17 @@ class Company:
         """What went wrong, each thing once."""
         return outages(self.incidents, self.deployments, SERVICES)
 
+    @property
+    def is_eventful(self) -> bool:
+        """Whether the rules that are worth it come up: rollbacks, outages of several incidents, causes, many changes."""
+        facts = self.deployments.values()
+        return (
+            sum(one.status == "rolled_back" for one in facts) > 2
+            and sum(one.caused_incident for one in facts) > 1
+            and sum(len(one.changes) for one in facts) > 10
+            and any(len(outage.members) > 1 for outage in self.outages)
+        )
+
     def stream_of(self, pull_request: PullRequestLog) -> set[str]:
         """The delivery stream of the ticket that it names, as the ticket stands now."""
         ticket = self.tickets.get(pull_request.ticket or "")

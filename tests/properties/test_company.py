@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
@@ -90,6 +90,7 @@ def test_what_became_of_a_company_is_what_the_reference_says(
         ends=ENDS,
         calendar=Calendar(ZoneInfo(zone), frozenset()),
     )
+    assume(company.is_eventful)
     with engine_.begin() as connection:
         empty_input_tables(connection)
         connection.execute(text(CONFIGURATION))
@@ -176,9 +177,6 @@ def assert_deployments(engine: Engine, company: Company) -> None:
         is_rework = any(change.is_hotfix for change in facts.changes) or deploys_a_hotfix(company, run)
         meant = (facts.status, facts.rollback_at, facts.caused_incident, len(facts.changes), is_rework)
         assert told == meant, facts
-    fates = [facts.status for facts in company.deployments.values()]
-    assert fates.count("rolled_back") > 2, "too tame an example"
-    assert sum(len(facts.changes) for facts in company.deployments.values()) > 10, "too tame an example"
 
 
 def deploys_a_hotfix(company: Company, run: str) -> bool:
@@ -196,7 +194,6 @@ def assert_outages(engine: Engine, company: Company) -> None:
     rows = {frozenset(row["incident_ids"]): row for row in found(engine, "select * from cycles.incident_records")}
     expected = {frozenset(one.incident_id for one in outage.members): outage for outage in company.outages}
     assert rows.keys() == expected.keys()
-    assert any(len(members) > 1 for members in expected), "too tame an example"
     for members, outage in expected.items():
         row = rows[members]
         assert (row["opened_at"], row["resolved_at"]) == (outage.opened_at, outage.resolved_at), outage
@@ -211,7 +208,12 @@ def assert_numbers(engine: Engine, company: Company) -> None:
         (row["name"], row["metric_name"], row["window_days"], row["metric_date"]): row
         for row in found(
             engine,
-            "select * from metrics.daily_stream_metrics inner join metrics.stream_list using (stream_type, stream_id)",
+            """
+            select *
+            from metrics.daily_stream_metrics
+            inner join metrics.stream_list using (stream_type, stream_id)
+            where segment is null and window_name = window_days || 'd'
+            """,
         )
     }
     for stream in ("all", "payments", "identity", "core-api", "auth"):
