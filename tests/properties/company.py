@@ -83,7 +83,7 @@ class Company:
 
     @property
     def is_eventful(self) -> bool:
-        """Whether the rules that are worth it come up: rollbacks, outages of several incidents, causes, many changes."""
+        """Whether what is worth it comes up: rollbacks, causes, many changes, outages of several incidents."""
         facts = self.deployments.values()
         return (
             sum(one.status == "rolled_back" for one in facts) > 2
