@@ -239,9 +239,9 @@ def test_the_backlog_can_be_forecast(loaded: Loaded) -> None:
     forecast = forecast_delivery(throughput, scope, runs=10_000, seed=1)
     last_weeks = list(weekly(loaded.issues).values())[-12:]
     assert (forecast.method, list(forecast.samples)) == ("monte_carlo", last_weeks)
-    # Far ahead, the middle of the simulation is where the average leads to, and it follows the exact distribution.
+    # Far ahead, the middle is where the average leads to, and the simulation follows the exact distribution.
     straight = scope / (sum(last_weeks) / len(last_weeks))
     assert forecast.weeks[50] == pytest.approx(straight, rel=0.05)
     assert forecast.weeks[50] < forecast.weeks[70] < forecast.weeks[85] < forecast.weeks[95]
-    for percentile, week in forecast.exact_weeks.items():
+    for percentile, week in forecast.simulated_weeks.items():
         assert forecast.weeks[percentile] == pytest.approx(week, rel=0.02)
