@@ -109,6 +109,15 @@ def test_a_plan_beyond_the_horizon_ends() -> None:
     assert len(completion(week_of((1,)), 5, first_weeks=[np.ones(1)] * 2_000)) == 1040
 
 
+@pytest.mark.timeout(20)
+def test_a_week_in_which_thousands_were_closed_is_no_trouble() -> None:
+    bulk = (*STEADY[:11], 2_000)
+    found = how_many(bulk, MOST_WEEKS, strengths={1: 0.5, 2: 0})
+    assert found.distribution.sum() == pytest.approx(1)
+    mean = found.distribution @ np.arange(len(found.distribution))
+    assert mean == pytest.approx((MOST_WEEKS - 1.5) * sum(bulk) / 12)
+
+
 @pytest.mark.parametrize(
     "question",
     [
