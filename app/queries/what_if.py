@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from app.queries.readiness import build_state
 from app.queries.throughput import StreamHistory, read_histories
 from app.queries.values import SUCCESS, ForecastWeek, Selection, State
 from core.forecasting import PERCENTILES, week_end
@@ -109,9 +110,10 @@ def what_if(connection: Connection, selections: Sequence[Selection], plan: Plan,
         raise UnanswerablePlan("Forecasts are made for delivery streams: a technology stream has no scope of its own.")
     is_all = any(selection.stream_type == "all" for selection in selections)
     wanted = None if is_all else [selection.stream_id for selection in selections]
-    as_of, histories = read_histories(connection, wanted)
+    built = build_state(connection)
+    as_of, histories = read_histories(connection, wanted) if built.is_success else (None, [])
     if as_of is None:
-        return WhatIf(_NOT_BUILT, None, (), None, None)
+        return WhatIf(_NO_STREAM if built.is_success else built, None, (), None, None)
     if len(histories) > 1 and (plan.items is not None or plan.scope_change):
         raise UnanswerablePlan("A number of items belongs to one stream: name one, or leave items and change out.")
     forecast_date = as_of.astimezone(ZoneInfo(timezone)).date()
@@ -125,9 +127,7 @@ def what_if(connection: Connection, selections: Sequence[Selection], plan: Plan,
     return WhatIf(SUCCESS, forecast_date, tuple(answers), together, note)
 
 
-_NOT_BUILT = State(
-    "no_data", "The marts have not been built yet.", "Materialise the marts in Dagster, or run `dpp build`."
-)
+_NO_STREAM = State("no_data", "There is no delivery stream to forecast for.", "Add one to the configuration.")
 
 
 def _strengths(plan: Plan, forecast_date: date) -> Mapping[int, float]:

@@ -35,7 +35,7 @@ class Forecast:
 
     `weeks` maps a percentile to its week (0: nothing is left to do); a percentile that the method does not
     yield, or that lies beyond the horizon, is absent. These are the weeks to tell people: of the exact distribution,
-    since ten thousand simulations name one of the four weeks wrong in a sixth of all cases (docs/forecasts.md).
+    since ten thousand simulations name one of the four weeks wrong in a fifth of all cases (docs/forecasts.md).
     `simulated_weeks` are the simulation's. `simulated[k-1]` and `exact[k-1]` are the probabilities that all is done
     by the end of week k.
     """
