@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, text
 
 from app.queries.readiness import missing_marts
-from app.queries.values import CatalogueEntry, MetricValue, Selection
+from app.queries.values import CatalogueEntry, MetricValue, Selection, window_name
 
 
 def current_metrics(
@@ -30,7 +30,7 @@ def current_metrics(
             from metrics.current_metrics
             where stream_type = :stream_type
                 and stream_id = :stream_id
-                and window_days = :window_days
+                and window_name = :window_name
                 and (cardinality(cast(:names as text[])) = 0 or metric_name = any(cast(:names as text[])))
             order by metric_name, percentile
             """
@@ -38,7 +38,7 @@ def current_metrics(
         {
             "stream_type": selection.stream_type,
             "stream_id": selection.stream_id,
-            "window_days": window_days,
+            "window_name": window_name(window_days),
             "names": list(names),
         },
     ).mappings()

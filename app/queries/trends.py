@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from app.queries.current import number
 from app.queries.readiness import NOT_BUILT, missing_marts, why_no_deployments
-from app.queries.values import SUCCESS, Selection, Series, Trends
+from app.queries.values import SUCCESS, Selection, Series, Trends, window_name
 
 TREND_METRICS = (
     "deployment_frequency",
@@ -53,7 +53,7 @@ def trends(
                 from metrics.daily_stream_metrics
                 where stream_type = :stream_type
                     and stream_id = :stream_id
-                    and window_days = :window_days
+                    and window_name = :window_name
                     and metric_name = any(cast(:names as text[]))
                     and metric_date > (select max(metric_date) from metrics.daily_stream_metrics) - :days
                 order by metric_name, percentile, metric_date
@@ -62,7 +62,7 @@ def trends(
             {
                 "stream_type": selection.stream_type,
                 "stream_id": selection.stream_id,
-                "window_days": window_days,
+                "window_name": window_name(window_days),
                 "names": list(names),
                 "days": days or default_days(window_days),
             },

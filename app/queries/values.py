@@ -18,6 +18,13 @@ Direction = Literal["up", "down", "flat"]
 ALL_STREAMS_ID = UUID(int=0)
 WINDOWS = (7, 30, 90)
 DEFAULT_WINDOW = 30
+
+
+def window_name(window_days: int) -> str:
+    """The name under which the marts keep a rolling window of this many days."""
+    return f"{window_days}d"
+
+
 DORA_METRICS = frozenset(
     {
         "deployment_frequency",

@@ -44,16 +44,18 @@ create table metrics.wip_by_stage (
 );
 create table metrics.daily_stream_metrics (
     metric_id uuid default gen_random_uuid(), metric_date date, stream_type text, stream_id uuid, metric_name text,
-    window_days integer, percentile integer, metric_value numeric, metric_unit text, sample_size integer,
+    window_name text, window_days integer, window_start date, percentile integer, segment text,
+    metric_value numeric, metric_unit text, sample_size integer,
     excluded_count integer, computed_at timestamptz
 );
 create table metrics.metric_catalogue (
     metric_name text, display_name text, formula text, unit text, zone text, framework text, refresh text,
-    question text, behavioural_intent text, direction text, target numeric
+    question text, behavioural_intent text, direction text, target numeric,
+    mart text, confidence_rates text
 );
 create table metrics.current_metrics (
-    stream_type text, stream_id uuid, metric_name text, window_days integer, metric_value numeric, metric_unit text,
-    percentile integer, sample_size integer, excluded_count integer, performance_tier text, tier_colour text,
+    stream_type text, stream_id uuid, metric_name text, window_name text, window_days integer, segment text,
+    metric_value numeric, metric_unit text, percentile integer, sample_size integer, excluded_count integer, performance_tier text, tier_colour text,
     tier_edition text, window_start timestamptz, window_end timestamptz, error_state text, error_message text,
     previous_value numeric, trend_direction text, trend_percentage numeric, is_low_confidence boolean,
     confidence_reason text
@@ -129,7 +131,9 @@ def current(
         "stream_type": stream_type,
         "stream_id": stream_id,
         "metric_name": metric_name,
+        "window_name": f"{window_days}d",
         "window_days": window_days,
+        "segment": None,
         "metric_value": value,
         "metric_unit": unit,
         "percentile": percentile_of(metric_name),
@@ -167,8 +171,11 @@ def daily(
         "stream_type": stream_type,
         "stream_id": stream_id,
         "metric_name": metric_name,
+        "window_name": f"{window_days}d",
         "window_days": window_days,
+        "window_start": day - timedelta(days=window_days - 1),
         "percentile": percentile_of(metric_name),
+        "segment": None,
         "metric_value": value,
         "metric_unit": unit,
         "sample_size": sample_size if value is not None else 0,

@@ -214,7 +214,7 @@ def test_when_work_began_is_unknown_and_not_zero(loaded: Loaded) -> None:
     [(value, sample_size, excluded)] = loaded.database.rows(
         """
         select metric_value, sample_size, excluded_count from metrics.daily_stream_metrics
-        where metric_name = 'cycle_time_p50' and window_days = 90 and stream_type = 'delivery'
+        where metric_name = 'cycle_time_p50' and window_name = '90d' and stream_type = 'delivery'
             and metric_date = :day
         """,
         day=AS_OF.date(),

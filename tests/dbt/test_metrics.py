@@ -24,6 +24,7 @@ from tests.marts import build_marts
 AS_OF = datetime(2026, 2, 1, tzinfo=UTC)
 TABLES = (
     "metrics.metric_observations",
+    "metrics.metric_observation_days",
     "metrics.daily_stream_metrics",
     "metrics.weekly_throughput",
     "metrics.wip_by_stage",
@@ -102,9 +103,9 @@ def newest(engine: Engine, metric: str, stream: str = "all", days: int = 30) -> 
         engine,
         f"""
         select round(metric_value, 4), sample_size, excluded_count
-        from metrics.daily_stream_metrics
+        from metrics.current_metrics
         inner join metrics.stream_list using (stream_type, stream_id)
-        where metric_name = '{metric}' and name = '{stream}' and window_days = {days} and metric_date = '2026-02-01'
+        where metric_name = '{metric}' and name = '{stream}' and window_name = '{days}d'
         """,
     )
     return row
@@ -158,7 +159,7 @@ def test_a_weak_input_lowers_the_confidence_of_what_stands_on_it(company: Engine
         company,
         """
         select error_state, is_low_confidence, confidence_reason from metrics.current_metrics
-        where stream_type = 'all' and metric_name = 'cycle_time_p50' and window_days = 30
+        where stream_type = 'all' and metric_name = 'cycle_time_p50' and window_name = '30d'
         """,
     )
     assert row[:2] == ("success", True)
