@@ -96,3 +96,28 @@
     )
     {%- endif %}
 {% endmacro %}
+
+{# For cycles.work_item_flow: tickets that were heard of, or of which a mapped field was told. #}
+{% macro touched_flow_items(given=none) %}
+    {{ touched_work_items() }}
+    union
+    select ticket_id
+    from {{ ref('stg_jira__mapped_fields_latest') }}
+    where revision > {{ applied_revision() }}
+    union
+    select known.ticket_id
+    from {{ this }} as known
+    where {{ applied_revision() }} < 0
+{% endmacro %}
+
+{% macro where_flow_item_touched() %}
+    {%- if not execute or is_incremental() %}
+    where ticket_id in (select touched.ticket_id from ({{ touched_flow_items() }}) as touched)
+    {%- endif %}
+{% endmacro %}
+
+{# Holidays, what is mapped to which field, and the words by which kinds of work are recognised. #}
+{% macro flow_items_fingerprint() -%}
+    {{ configuration_fingerprint(['holidays', 'delivery_field_mappings']) }}
+    || (select md5(string_agg(words::text, '|' order by words.rank)) from {{ ref('flow_item_types') }} as words)
+{%- endmacro %}

@@ -176,7 +176,7 @@ changes as (
         {%- endfor %}
     from summed
     cross join lateral (
-        {{ streams_of('summed.delivery_stream_id', 'summed.tech_stream_ids') }}
+        {{- streams_of('array_remove(array[summed.delivery_stream_id], null)', 'summed.tech_stream_ids') }}
     ) as streams
     group by streams.stream_type, streams.stream_id, summed.day
 ),
