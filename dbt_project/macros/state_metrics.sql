@@ -8,6 +8,9 @@
         ('monte_carlo_forecast', 'weeks', 7, ['delivery']),
         ('team_pulse', 'score', 91, ['delivery']),
         ('cross_stream_bottleneck', 'rank', 0, ['tech']),
+        ('wip', 'count', 0, ['all', 'delivery', 'tech']),
+        ('wip_by_stage', 'count', 0, ['all', 'delivery', 'tech']),
+        ('flow_load', 'count', 0, ['all', 'delivery', 'tech']),
     ]) }}
 {%- endmacro %}
 
@@ -29,7 +32,9 @@
   A unit test overrides `state_areas`, so that it needs no inputs of the others.
 #}
 {% macro state_areas() -%}
-    {{ return(['sprint_confidence', 'monte_carlo_forecast', 'team_pulse', 'cross_stream_bottleneck']) }}
+    {{ return([
+        'sprint_confidence', 'monte_carlo_forecast', 'team_pulse', 'cross_stream_bottleneck', 'work_in_progress', 'flow_load'
+    ]) }}
 {%- endmacro %}
 
 {% macro state_metric_source_of(area) -%}
@@ -37,6 +42,8 @@
     {%- elif area == 'monte_carlo_forecast' -%}{{ monte_carlo_forecast_by_day() }}
     {%- elif area == 'team_pulse' -%}{{ team_pulse_by_day() }}
     {%- elif area == 'cross_stream_bottleneck' -%}{{ cross_stream_bottleneck_by_day() }}
+    {%- elif area == 'work_in_progress' -%}{{ work_in_progress_by_day() }}
+    {%- elif area == 'flow_load' -%}{{ flow_load_by_day() }}
     {%- endif -%}
 {%- endmacro %}
 
