@@ -1,7 +1,8 @@
 -- The newest value of every metric in full: tier, trend against the window before, confidence, or why there is none.
 {{ config(materialized='table') }}
 
-with daily_stream_metrics as (
+-- Not materialised: each part below looks up its own few rows by index.
+with daily_stream_metrics as not materialized (
     select * from {{ ref('daily_stream_metrics') }}
 ),
 
