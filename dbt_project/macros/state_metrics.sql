@@ -6,6 +6,9 @@
     {{ return([
         ('sprint_confidence', 'percent', 1, ['delivery']),
         ('monte_carlo_forecast', 'weeks', 7, ['delivery']),
+        ('wip', 'count', 0, ['all', 'delivery', 'tech']),
+        ('wip_by_stage', 'count', 0, ['all', 'delivery', 'tech']),
+        ('flow_load', 'count', 0, ['all', 'delivery', 'tech']),
     ]) }}
 {%- endmacro %}
 
@@ -29,6 +32,8 @@
     {{ return([
         sprint_confidence_by_day(),
         monte_carlo_forecast_by_day(),
+        work_in_progress_by_day(),
+        flow_load_by_day(),
     ]) }}
 {%- endmacro %}
 
