@@ -45,6 +45,8 @@ lint: $(STAMP) ## Run every static check
 
 bench: $(STAMP) ## Run the benchmarks (minutes)
 	@$(BIN)/python -m benchmarks.git_extraction
+	@$(BIN)/python -m benchmarks.freshness
+	@$(BIN)/python -m benchmarks.forecast
 	@exec $(BIN)/python -m benchmarks.demo
 
 docs: $(STAMP) ## Write docs/metrics.md anew from the catalogue, the published cases and the tiers

@@ -14,7 +14,8 @@
             ~ "create sequence if not exists staging.build_revision;"
             ~ "create table if not exists staging.build_state ("
             ~ "model_name text primary key, applied_revision bigint not null default 0, applied_fingerprint text, "
-            ~ "pending_revision bigint not null default 0, pending_fingerprint text); commit;"
+            ~ "pending_revision bigint not null default 0, pending_fingerprint text);"
+            ~ "alter table staging.build_state add column if not exists statement_fingerprint text; commit;"
         ) %}
     {% endif %}
     select 1

@@ -45,6 +45,8 @@
         ('lead_time_p85', 'lead_time', 'p85', 85, 'hours'),
         ('review_turnaround_p50', 'review_turnaround', 'p50', 50, 'hours'),
         ('review_turnaround_p85', 'review_turnaround', 'p85', 85, 'hours'),
+        ('defect_escape_rate', 'defect_escape', 'mean', none, 'percent'),
+        ('defect_origin_unknown', 'defect_origin_unknown', 'mean', none, 'percent'),
     ]) }}
 {%- endmacro %}
 

@@ -18,10 +18,9 @@ from sqlalchemy import Engine, text
 
 from core.database import database_url, make_engine
 from core.settings import Settings
-from ingestion.pipelines import prepare_raw_tables
-from tests.conftest import empty_input_tables, make_database
+from tests.conftest import empty_input_tables
 from tests.dbt.delivery_payloads import Delivery, PullRequest, at, deployment, incident, land, ticket
-from tests.marts import build_marts
+from tests.marts import build_marts, marts_database
 
 AS_OF = datetime(2026, 2, 1, tzinfo=UTC)
 MODELS = ("+deployment_records", "+pr_cycles")
@@ -52,9 +51,7 @@ CONFIGURATION = """
 
 @pytest.fixture(scope="module")
 def settings(server: Settings) -> Settings:
-    made = make_database(server, "dpp_delivery")
-    prepare_raw_tables(made)
-    return made
+    return marts_database(server)
 
 
 @pytest.fixture

@@ -10,11 +10,10 @@ from sqlalchemy import Engine, text
 
 from core.database import database_url, make_engine
 from core.settings import Settings
-from ingestion.pipelines import prepare_raw_tables
-from tests.conftest import empty_input_tables, make_database
+from tests.conftest import empty_input_tables
 from tests.dbt.jira_payloads import CONFIGURATION, Delivery, Ticket, fetch, land
 from tests.dbt.work_item_tables import all_of
-from tests.marts import build_marts
+from tests.marts import build_marts, marts_database
 
 MOMENT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 AS_OF = MOMENT + timedelta(days=3)
@@ -26,9 +25,7 @@ LOOK = """
 
 @pytest.fixture(scope="module")
 def settings(server: Settings) -> Settings:
-    made = make_database(server, "dpp_source_balance")
-    prepare_raw_tables(made)
-    return made
+    return marts_database(server)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,10 @@
         {'columns': ['to_stage', 'event_timestamp']},
     ],
     pre_hook="{{ begin_build(configuration_fingerprint(['status_mappings', 'tech_streams', 'sprints'])) }}",
-    post_hook="{{ end_build(unique=['(ticket_id, event_type, event_timestamp) nulls not distinct']) }}",
+    post_hook="{{ end_build(
+        unique=['(ticket_id, event_type, event_timestamp) nulls not distinct'],
+        indexes=['(event_timestamp) where blocking_tech_stream_id is not null'],
+    ) }}",
 ) }}
 
 with tickets as (
