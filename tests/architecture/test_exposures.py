@@ -62,8 +62,8 @@ def test_each_dashboard_view_is_an_exposure() -> None:
     assert {name.removeprefix("dashboard_") for name in exposures() if name.startswith("dashboard_")} == views
 
 
-def test_each_endpoint_of_metrics_is_an_exposure() -> None:
+def test_each_endpoint_of_metrics_and_forecasts_is_an_exposure() -> None:
     routes = (PROJECT_ROOT / "app" / "api" / "routes.py").read_text(encoding="utf-8")
-    endpoints = set(re.findall(r'add_api_route\("(/metrics/[\w/]+)"', routes))
+    endpoints = set(re.findall(r'add_api_route\("(/(?:metrics|forecast)/[\w/-]+)"', routes))
     addresses = {one["url"].partition("/api/v1")[2] for one in exposures().values()} - {""}
     assert endpoints == addresses

@@ -21,7 +21,10 @@ from tests.dbt.jira_payloads import CONFIGURATION, Delivery, Ticket, land
 from tests.marts import build_marts
 
 TABLES = (
+    "cycles.sprint_facts",
+    "cycles.work_item_flow",
     "cycles.work_item_paths",
+    "metrics.aging_wip",
     "metrics.stage_counts_by_day",
     "metrics.wip_by_day",
     "metrics.cumulative_flow",
@@ -46,8 +49,10 @@ def story() -> tuple[list[Delivery], list[Delivery]]:
         went_back.moved(january(6), "In Progress"),
         went_back.moved(january(9), "In QA"),
         was_cancelled.made(),
+        was_cancelled.in_sprints(january(6, 10), 7),
         was_cancelled.moved(january(7), "In Progress"),
         was_reopened.made(),
+        was_reopened.in_sprints(january(6, 10), 7),
         was_reopened.moved(january(7), "In Progress"),
         was_deleted.made(),
         was_deleted.moved(january(8), "In Progress"),
@@ -144,6 +149,36 @@ def test_an_arrival_stays_one_whatever_became_of_it(company: Engine) -> None:
         ("backlog", 3, 4), ("ba", 2, 3), ("dev", 2, 3), ("code_review", 0, 2), ("qa", 0, 2), ("uat", 0, 1),
         ("done", 0, 1),
     ]  # fmt: skip
+
+
+def test_a_sprint_keeps_what_it_was_when_it_ended(company: Engine) -> None:
+    """Both items were added after the start; one was cancelled, the other reopened on the last day."""
+    facts = found(
+        company,
+        """
+        select is_final, committed_count, added_count, completed_count, cancelled_count, carried_over_count,
+            carried_over_points, commitment_accuracy_pct
+        from cycles.sprint_facts
+        """,
+    )
+    assert facts == [(True, 0, 2, 0, 1, 1, 3, None)]
+
+
+def test_work_in_progress_has_an_age_and_no_pace_without_history(company: Engine) -> None:
+    """Business days on the 21st at nine; Tuesday the 20th is a holiday."""
+    aging = found(
+        company,
+        """
+        select ticket_id, stage, days_in_stage, age_days, is_beyond_cycle_time_p85 from metrics.aging_wip
+        order by ticket_id
+        """,
+    )
+    assert [(key, stage, float(days), float(age), late) for key, stage, days, age, late in aging] == [
+        ("IDN-5", "dev", 1.0, 1.0, None),
+        ("IDN-6", "dev", 0.0, 0.0, None),
+        ("PAY-1", "dev", 3.0, 10.0, None),
+        ("PAY-3", "dev", 2.0, 9.0, None),
+    ]
 
 
 def test_what_was_built_in_two_steps_is_what_a_full_rebuild_gives(company: Engine, settings: Settings) -> None:

@@ -17,10 +17,10 @@ from sqlalchemy import Engine, text
 
 from core.database import database_url, make_engine
 from core.settings import Settings
-from ingestion.pipelines import prepare_raw_tables
-from tests.conftest import empty_input_tables, make_database
+from tests.conftest import empty_input_tables
 from tests.dbt.jira_payloads import CONFIGURATION, land
 from tests.dbt.work_item_tables import ARRIVAL, TABLES, all_of, build_work_items, rows
+from tests.marts import marts_database
 from tests.properties.examples import SEEDS, a_few_examples, dealt_out, lives
 from tests.properties.reference.business_time import Calendar
 from tests.properties.reference.work_items import TicketLog, cycle, stays
@@ -36,9 +36,7 @@ ROUNDING = 1e-5
 
 @pytest.fixture(scope="module")
 def server_settings(server: Settings) -> Settings:
-    made = make_database(server, "dpp_properties_work_items")
-    prepare_raw_tables(made)
-    return made
+    return marts_database(server)
 
 
 @pytest.fixture(scope="module")
