@@ -69,6 +69,7 @@ def variables(settings: Settings) -> dict[str, str | int]:
         "correlation_window_minutes": settings.correlation_window_minutes,
         "first_deployment_guard_days": settings.first_deployment_guard_days,
         "small_team_minimum": settings.small_team_minimum,
+        "count_bot_pull_requests": settings.count_bot_pull_requests,
     }
 
 
