@@ -45,6 +45,7 @@ lint: $(STAMP) ## Run every static check
 
 bench: $(STAMP) ## Run the benchmarks (minutes)
 	@$(BIN)/python -m benchmarks.git_extraction
+	@$(BIN)/python -m benchmarks.sql_layers
 	@exec $(BIN)/python -m benchmarks.demo
 
 clean: ## Remove the environment and everything generated; the demo's data in .dpp stays

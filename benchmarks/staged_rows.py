@@ -89,7 +89,7 @@ def fill_later(engine: Engine, transitions: int) -> int:
     numbers = _numbers(transitions)
     with engine.begin() as connection:
         # The revision of a build that wrote them, as the staging models draw it.
-        revision = connection.execute(text("select nextval('staging.build_revision')")).scalar_one()
+        revision: int = connection.execute(text("select nextval('staging.build_revision')")).scalar_one()
     statements = [
         INCREMENT,
         DELIVERED_TICKETS.format(tickets="later_tickets", steps="later_steps"),

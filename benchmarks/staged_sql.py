@@ -1,4 +1,4 @@
-"""The statements with which `benchmarks.staged_rows` makes up a company; each runs once, with its numbers as parameters."""
+"""The statements with which `benchmarks.staged_rows` makes up a company, with its numbers as parameters."""
 
 # A number from 0 to 1 out of a row's number, the same in every run.
 FUNCTIONS = """
