@@ -4,8 +4,22 @@ with answered as (
     select
         delivery_stream_id,
         survey_period,
-        count(*) as answers
-    from {{ ref('pulse_responses') }}
+        sum(response_count) as answers
+    from (
+        select
+            delivery_stream_id,
+            survey_period,
+            received_at,
+            1 as response_count
+        from {{ ref('pulse_responses') }}
+        union all
+        select
+            delivery_stream_id,
+            survey_period,
+            received_at,
+            response_count
+        from {{ ref('pulse_results') }}
+    ) as told
     where
         delivery_stream_id is not null
         and survey_period >= {{ first_survey_period_in_full() }}
