@@ -13,8 +13,8 @@ PYTHON ?= $(shell for candidate in python3.13 python3.12 python3.11 python3; do 
 	"$$candidate" -c '$(FITS)' 2>/dev/null && command -v "$$candidate" && break; done)
 PIP = $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-compile
 PROVIDER := tests/identity_provider
-# Each process has a PostgreSQL of its own; the tests of a file stay together.
-SIDE_BY_SIDE := -n 2 --dist loadfile
+# Each process has a PostgreSQL of its own; the tests of a file stay together, and the longest files come first.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 CHROMIUMS := chromium chromium-browser google-chrome google-chrome-stable
 
 help: ## List the targets

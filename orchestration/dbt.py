@@ -70,6 +70,7 @@ def variables(settings: Settings) -> dict[str, str | int]:
         "first_deployment_guard_days": settings.first_deployment_guard_days,
         "small_team_minimum": settings.small_team_minimum,
         "pulse_minimum_responses": settings.pulse_minimum_responses,
+        "count_bot_pull_requests": settings.count_bot_pull_requests,
     }
 
 

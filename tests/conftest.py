@@ -34,6 +34,34 @@ from ingestion.front_door import FrontDoor
 # A test server that loses power loses nothing that anybody wants back.
 WITHOUT_WAITING_FOR_THE_DISK = ("fsync", "synchronous_commit", "full_page_writes")
 
+# The files that take longest come first, so that no process is left with one at the end. A file that is missing here
+# costs a little time and nothing else; `pytest --durations=50` tells.
+LONGEST_FIRST = (
+    "dbt/test_delivery_increments",
+    "conformance/test_titanium_issues",
+    "conformance/test_specialist_publisher",
+    "journey/test_from_webhook_to_screen",
+    "dbt/test_rules",
+    "dbt/test_jira_fields",
+    "dbt/test_work_items_both_ways",
+    "dbt/test_same_events_both_ways",
+    "dbt/test_work_items_increments",
+    "app/test_dashboard",
+    "orchestration/test_demo",
+    "dbt/test_repository_names",
+    "dbt/test_sprints",
+    "dbt/test_metrics",
+    "ingestion/demo/test_loading",
+    "promises/",
+    "ingestion/sources/test_jira_killed",
+    "dbt/",
+    "conformance/",
+    "ingestion/front_door/test_nobody_is_written",
+    "ingestion/sources/github/",
+    "ingestion/sources/",
+    "orchestration/",
+)
+
 SCHEMAS_WITH_INPUT = (
     "config", "auth", "landing", "raw_jira", "raw_git", "raw_github", "raw_gitlab", "raw_bitbucket", "forecast", "ops",
 )  # fmt: skip
@@ -42,6 +70,15 @@ SCHEMAS_WITH_INPUT = (
 def pytest_configure() -> None:
     # dbt makes millions of objects that need no search for cycles: a third of its time was that search.
     gc.set_threshold(500_000, 20, 100)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        path = item.path.relative_to(Path(__file__).parent).as_posix()
+        places = (place for place, beginning in enumerate(LONGEST_FIRST) if path.startswith(beginning))
+        return next(places, len(LONGEST_FIRST))
+
+    items.sort(key=rank)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

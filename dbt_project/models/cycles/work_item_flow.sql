@@ -47,9 +47,13 @@ business_calendar as (
 
 -- The words that occur are few: each is looked at once.
 words as (
-    select flow_item_type as written from stated where flow_item_type is not null
+    select flow_item_type as written
+    from stated
+    where flow_item_type is not null
     union
-    select ticket_type from work_items where ticket_type is not null
+    select ticket_type
+    from work_items
+    where ticket_type is not null
 ),
 
 recognised as (
