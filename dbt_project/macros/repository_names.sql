@@ -60,7 +60,11 @@
         commits.commit_sha,
         commits.parent_shas,
         commits.committed_at,
-        commits.branch_position
+        commits.branch_position,
+        commits.author_hash,
+        commits.lines_added,
+        commits.lines_removed,
+        commits.files_changed
     from {{ ref('stg_git__commits') }} as commits
     left join {{ ref('repository_names') }} as names on commits.repo_full_name = names.former_full_name
     where
