@@ -14,6 +14,7 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_as
 from core.database import get_engine
 from core.settings import get_settings
 from orchestration import dbt as dbt_project
+from orchestration import timings
 from orchestration.build_lock import POOL, build_lock
 from orchestration.environment import export
 from orchestration.progress import Step, report
@@ -66,3 +67,5 @@ def marts(context: dg.AssetExecutionContext, dbt: DbtCliResource, config: BuildC
                 done += 1
                 report(Step(done, total, event.output_name.replace("__", ".", 1)))
             yield event
+        with get_engine().begin() as connection:
+            timings.store(connection, timings.of_dbt(folder / "run_results.json"))
