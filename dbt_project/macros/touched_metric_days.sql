@@ -186,7 +186,7 @@
 {%- endmacro %}
 
 {#
-  Incremental strategy of daily_stream_metrics: of the touched days, and of the state metrics, which are given whole,
+  Incremental strategy of daily_stream_metrics: of the touched days, and of the state metrics, most of which are given whole,
   rows that are no longer given are deleted, new and different ones inserted, equal ones left alone with the instant at
   which they were computed. What lies outside the days that are kept goes.
 #}
@@ -214,13 +214,26 @@
     -- A metric that is no longer defined, or belongs to a stream that is no longer counted.
     delete from {{ target }} as old
     where
-        (old.window_name = 'day' or {{ applied_revision() }} < 0)
+        (
+            {{ applied_revision() }} < 0
+            or old.window_name = 'day' and not {{ is_one_of('old.metric_name', state_metrics_kept_by_day()) }}
+        )
+        and {{ is_not_given(given, compared) }};
+
+    delete from {{ target }} as old
+    using {{ ref('stage_counts_by_day') }} as touched
+    where
+        touched.revision > {{ applied_revision() }}
+        and old.stream_id = touched.stream_id
+        and {{ is_one_of('old.metric_name', state_metrics_kept_by_day()) }}
+        and old.metric_date = touched.day
+        and old.stream_type = touched.stream_type
         and {{ is_not_given(given, compared) }};
 
     insert into {{ target }} ({{ names | join(', ') }})
     select {% for name in names %}new.{{ name }}{{ ', ' if not loop.last }}{% endfor %}
     from {{ given }} as new
-    where not exists (select 1 from {{ target }} as old where old.metric_id = new.metric_id)
+    on conflict (metric_id) do nothing
 {% endmacro %}
 
 {% macro is_not_given(given, compared) %}

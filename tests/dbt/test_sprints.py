@@ -14,20 +14,18 @@ from sqlalchemy import Engine, text
 
 from core.database import database_url, make_engine
 from core.settings import Settings
-from ingestion.pipelines import prepare_raw_tables
 from orchestration.defs.forecast.confidence import write_confidences
-from tests.conftest import empty_input_tables, make_database
+from tests.conftest import empty_input_tables
 from tests.dbt.jira_payloads import CONFIGURATION, Delivery, Ticket, bury, land
 from tests.dbt.work_item_tables import all_of, build_work_items, rows
+from tests.marts import marts_database
 
 START = datetime(2026, 1, 12, 9, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def settings(server: Settings) -> Settings:
-    made = make_database(server, "dpp_sprints")
-    prepare_raw_tables(made)
-    return made
+    return marts_database(server)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@
   metric_catalogue. A unit test of one area overrides `observation_areas`, so that it needs no inputs of the others.
 #}
 {% macro observation_areas() -%}
-    {{ return(['work_items', 'pull_requests', 'deployments', 'incidents']) }}
+    {{ return(['work_items', 'flow', 'pull_requests', 'deployments', 'incidents', 'defects']) }}
 {%- endmacro %}
 
 {% macro compared_areas() -%}
@@ -26,16 +26,20 @@
 {# Called by name, not through `context`: dbt notices when one of them changes. #}
 {% macro observations_of(area) -%}
     {%- if area == 'work_items' -%}{{ work_items_observations() }}
+    {%- elif area == 'flow' -%}{{ flow_observations() }}
     {%- elif area == 'pull_requests' -%}{{ pull_requests_observations() }}
     {%- elif area == 'deployments' -%}{{ deployments_observations() }}
     {%- elif area == 'incidents' -%}{{ incidents_observations() }}
+    {%- elif area == 'defects' -%}{{ defects_observations() }}
     {%- endif -%}
 {%- endmacro %}
 
 {% macro touched_subjects_of(area) -%}
     {%- if area in compared_areas() -%}{{ different_subjects(area) }}
     {%- elif area == 'work_items' -%}{{ touched_completed_items() }}
+    {%- elif area == 'flow' -%}{{ touched_flow() }}
     {%- elif area == 'pull_requests' -%}{{ touched_reviews() }}
+    {%- elif area == 'defects' -%}{{ touched_defect_subjects() }}
     {%- endif -%}
 {%- endmacro %}
 
