@@ -233,7 +233,7 @@
     insert into {{ target }} ({{ names | join(', ') }})
     select {% for name in names %}new.{{ name }}{{ ', ' if not loop.last }}{% endfor %}
     from {{ given }} as new
-    where not exists (select 1 from {{ target }} as old where old.metric_id = new.metric_id)
+    on conflict (metric_id) do nothing
 {% endmacro %}
 
 {% macro is_not_given(given, compared) %}

@@ -28,6 +28,7 @@
     {{ signatures_of(area) }}
     {{ 'union all' if not loop.last }}
     {%- endfor %};
+    analyze observation_signatures_now;
     {%- if not execute or is_incremental() %}
     create temporary table touched_observations on commit drop as
     {%- for area in observation_areas() %}
@@ -77,7 +78,7 @@
     insert into staging.observation_signatures (area, subject, signature)
     select now.area, now.subject, now.signature
     from observation_signatures_now as now
-    where not exists (select 1 from staging.observation_signatures as known where known.subject = now.subject)
+    on conflict (subject) do nothing
 {% endmacro %}
 
 {# An area's query without its conditions of `and_touched`. #}
@@ -126,9 +127,12 @@
 
     with inserted as (
         insert into {{ target }} ({{ names }})
-        select {{ names }}
+        select {% for name in arg_dict['dest_columns'] | map(attribute='name') %}new.{{ name }}{{ ', ' if not loop.last }}{% endfor %}
         from {{ given }} as new
         where not exists (select 1 from {{ target }} as old where {{ same }})
+        -- Sorted, so that all is found before the first row is written: into a table that was empty when it was last
+        -- analysed, a nested loop would look through what it has just inserted.
+        order by new.subject
         returning *
     )
     {{ note_observation_changes('inserted', 1) }}

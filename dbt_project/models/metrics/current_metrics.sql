@@ -1,7 +1,8 @@
 -- The newest value of every metric in full: tier, trend against the window before, confidence, or why there is none.
 {{ config(materialized='table') }}
 
-with daily_stream_metrics as (
+-- Not materialised: it is large, and looked up by its keys.
+with daily_stream_metrics as not materialized (
     select * from {{ ref('daily_stream_metrics') }}
 ),
 

@@ -3,7 +3,13 @@
     materialized='incremental',
     incremental_strategy='replace_days',
     pre_hook="{{ begin_build(observation_days_fingerprint()) }}",
-    post_hook="{{ end_build(unique=['(observation, stream_type, stream_id, segment, observed_on)']) }}",
+    post_hook=[
+        "{{ end_build(
+            unique=['(observation, stream_type, stream_id, segment, observed_on)'],
+            indexes=['(stream_id, observed_on)']
+        ) }}",
+        "{{ make_ad_hoc_function() }}",
+    ],
 ) }}
 
 with metric_observations as (

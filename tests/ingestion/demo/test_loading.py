@@ -80,7 +80,7 @@ def _compare_metrics(engine: Engine, history: History) -> None:
                 """
                 select stream_type, stream_id, metric_name, window_days, metric_value
                 from metrics.daily_stream_metrics
-                where metric_date = :day
+                where metric_date = :day and window_name in ('7d', '30d', '90d')
                 """
             ),
             {"day": truth.last_complete_day},
