@@ -9,7 +9,7 @@
         {'columns': ['linked_ticket_id']},
     ],
     pre_hook="{{ begin_build(configuration_fingerprint(
-        ['delivery_streams', 'tech_streams', 'jira_projects', 'sprints']
+        ['delivery_streams', 'tech_streams', 'jira_projects', 'sprints', 'status_mappings']
     )) }}",
     post_hook="{{ end_build() }}",
 ) }}
