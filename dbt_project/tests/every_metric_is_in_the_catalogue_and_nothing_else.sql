@@ -1,5 +1,5 @@
 -- A metric without its definition in words, or a definition of which there is no metric. What stands in a mart of its
--- own is listed nowhere else; that the mart is there is asserted where all have been built.
+-- own need not be a daily metric; that the mart is there is asserted where all have been built.
 with defined as (
     select metric_name from ({{ metric_definition_rows() }}) as definitions
     union
@@ -21,4 +21,4 @@ from defined
 full outer join catalogue on defined.metric_name = catalogue.metric_name
 where
     catalogue.metric_name is null
-    or (defined.metric_name is null) = (catalogue.mart = 'metrics.daily_stream_metrics')
+    or (defined.metric_name is null and catalogue.mart = 'metrics.daily_stream_metrics')
