@@ -34,7 +34,10 @@ RULES: dict[str, tuple[str, ...]] = {
     "workflow migration": ("a_workflow_migration_after_the_completion_completes_nothing",),
     "renamed stream": ("the_tickets_present_stream_holds_for_all_of_its_events",),
     "moved ticket": ("a_moved_ticket_is_one_ticket_under_its_present_key",),
-    "squash merge": ("a_squash_in_the_history_stands_in_for_a_missing_webhook",),
+    "squash merge": (
+        "a_squash_in_the_history_stands_in_for_a_missing_webhook",
+        "a_squash_and_a_merge_commit_go_live_alike",
+    ),
     "hotfix": ("a_hotfix_is_told_by_branch_label_or_incident_ticket",),
     "first review": ("reviews_are_by_others_than_author_and_bots_before_the_end",),
     "draft": ("the_wait_of_a_draft_begins_when_it_is_ready",),
@@ -50,9 +53,12 @@ RULES: dict[str, tuple[str, ...]] = {
         "without_deployments_there_is_no_record",
         "before_the_first_deployment_frequency_is_unknown_later_zero",
     ),
-    "monorepo": ("services_of_one_repository_do_not_roll_each_other_back",),
+    "monorepo": (
+        "services_of_one_repository_do_not_roll_each_other_back",
+        "releases_of_several_repositories_monorepos_redeploys_and_races",
+    ),
     "several repositories in one release": (
-        "one_release_of_two_repositories_is_a_deployment_of_each",
+        "one_release_of_several_repositories_is_a_deployment_of_each",
         "a_release_of_two_repositories_carries_the_merges_of_each_once",
     ),
     "small team": ("a_small_team_shows_nobody",),
