@@ -189,6 +189,12 @@ def test_what_was_built_in_two_steps_is_what_a_full_rebuild_gives(company: Engin
     assert in_two_steps == everything()
 
 
+def test_every_metric_of_the_catalogue_has_its_mart(company: Engine) -> None:
+    marts = found(company, "select distinct mart, to_regclass(mart) is not null from metrics.metric_catalogue")
+    assert ("metrics.daily_stream_metrics", True) in marts
+    assert [mart for mart, is_there in marts if not is_there] == []
+
+
 METRIC_MODELS = ("stream_list", "metric_observations", "metric_observation_days", "daily_stream_metrics")
 CYCLES = ("work_item_cycles", "pr_cycles", "deployment_records", "deployment_changes", "incident_records")
 
