@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean environment
+.PHONY: help demo test lint bench docs clean environment
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -45,7 +45,13 @@ lint: $(STAMP) ## Run every static check
 
 bench: $(STAMP) ## Run the benchmarks (minutes)
 	@$(BIN)/python -m benchmarks.git_extraction
+	@$(BIN)/python -m benchmarks.freshness
+	@$(BIN)/python -m benchmarks.forecast
+	@$(BIN)/python -m benchmarks.sql_layers
 	@exec $(BIN)/python -m benchmarks.demo
+
+docs: $(STAMP) ## Write docs/metrics.md anew from the catalogue, the published cases and the tiers
+	@exec $(BIN)/python -m app.reports.metrics_page
 
 clean: ## Remove the environment and everything generated; the demo's data in .dpp stays
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -13,6 +13,8 @@ from uuid import UUID
 StreamType = Literal["all", "delivery", "tech"]
 ErrorState = Literal["success", "missing_mapping", "no_data", "calculation_error"]
 Direction = Literal["up", "down", "flat"]
+# A rolling window by its days; the running sprint of a delivery stream; or the value of a day, for metrics of state.
+Window = int | Literal["sprint", "day"]
 
 # The marts hold one row for all streams together; an item that belongs to two streams counts once there.
 ALL_STREAMS_ID = UUID(int=0)
@@ -27,8 +29,16 @@ DORA_METRICS = frozenset(
         "ttr_mean",
         "lead_time_p50",
         "lead_time_p85",
+        "failed_deployment_recovery_time",
+        "deployment_rework_rate",
     }
 )
+MOST_DAYS_OF_A_WINDOW = 365
+
+
+def window_name(window: Window) -> str:
+    """The name under which the marts keep a window."""
+    return window if isinstance(window, str) else f"{window}d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +115,8 @@ class MetricValue:
     trend_percentage: float | None
     is_low_confidence: bool
     confidence_reason: str | None
+    segment: str | None = None
+    window_name: str = "30d"
 
     @property
     def total_count(self) -> int:
@@ -115,6 +127,21 @@ class MetricValue:
     def metric_type(self) -> Literal["dora", "flow"]:
         """Which of the two families of specification 000 the metric belongs to."""
         return "dora" if self.metric_name in DORA_METRICS else "flow"
+
+
+@dataclass(frozen=True, slots=True)
+class WindowValue:
+    """One metric over a window that the reader chose. `value` is None where there was nothing to compute it from."""
+
+    metric_name: str
+    segment: str | None
+    percentile: int | None
+    first_day: date
+    last_day: date
+    value: float | None
+    unit: str
+    sample_size: int
+    excluded_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +235,7 @@ class Series:
     dates: tuple[date, ...]
     values: tuple[float | None, ...]
     sample_sizes: tuple[int, ...]
+    segment: str | None = None
 
     @property
     def has_values(self) -> bool:
@@ -227,7 +255,7 @@ class Trends:
 
 @dataclass(frozen=True, slots=True)
 class ForecastWeek:
-    """One bar of a forecast's histogram: the share of simulations that end in the week that ends on this day."""
+    """One bar of a forecast's histogram: the probability that the last item is done in the week that ends that day."""
 
     ends_on: date
     share: float
@@ -235,10 +263,43 @@ class ForecastWeek:
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
-    """The newest forecast of one delivery stream, with the histogram that its dates come from.
+class HitRate:
+    """How many past dates of one percentile held, and how many the forecasts themselves expected to, in percent.
 
-    `method` is `monte_carlo`, `linear` (low confidence: p50 alone) or `none`, in which case `note` says why.
+    Both are None where none has come due.
+    """
+
+    percentile: int
+    forecast_count: int
+    hit_count: int
+    hit_rate_pct: float | None
+    expected_rate_pct: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRecord:
+    """How a stream's past forecasts did. `is_stable` is None where there are too few weeks to judge the pace by.
+
+    Each past forecast asked for `scope_weeks` weeks of work at the pace of then. `note` is about the p85 dates, which
+    are those to plan with.
+    """
+
+    scope_weeks: int
+    hit_rates: tuple[HitRate, ...]
+    is_stable: bool | None
+    note: str | None
+
+    def of(self, percentile: int) -> HitRate | None:
+        """The rate of one percentile."""
+        return next((rate for rate in self.hit_rates if rate.percentile == percentile), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The newest forecast of one delivery stream, with the histogram that its dates come from; both are exact.
+
+    `simulated` are the dates that the simulation named, by percentile: a week off now and then. `method` is
+    `monte_carlo`, `linear` (low confidence: p50 alone) or `none`, in which case `note` says why.
     """
 
     delivery_stream_id: UUID
@@ -255,6 +316,8 @@ class Forecast:
     p95: date | None
     histogram: tuple[ForecastWeek, ...]
     computed_at: datetime
+    simulated: tuple[tuple[int, date], ...] = ()
+    track_record: TrackRecord | None = None
 
     @property
     def is_low_confidence(self) -> bool:

@@ -25,3 +25,8 @@
 {% macro day_starts_at(day, timezone=none) -%}
     (({{ day }})::timestamp at time zone '{{ timezone or var("timezone") }}')
 {%- endmacro %}
+
+{# The first day of the month of the organisation's calendar that holds an instant. #}
+{% macro month_of(instant) -%}
+    date_trunc('month', {{ local_date(instant) }})::date
+{%- endmacro %}

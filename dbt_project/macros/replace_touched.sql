@@ -6,6 +6,8 @@
   `meta.touched`: the name of a macro that gives the touched keys as a query with one column, `meta.touched_key`.
   The macro is called with the relation of the given rows, for models that work out themselves which rows changed.
   `meta.volatile`: columns that do not count in the comparison, such as revision.
+  `meta.before`: a macro that gives a statement to run first, with what stands and what is given, for a model whose
+  followers must know what stood there before.
 #}
 {% macro get_incremental_replace_touched_sql(arg_dict) %}
     {%- set target = arg_dict['target_relation'] -%}
@@ -16,6 +18,10 @@
     {%- set unique_key = config.get('unique_key') -%}
     {%- set unique_key = [unique_key] if unique_key is string else unique_key -%}
     {%- set names = arg_dict['dest_columns'] | map(attribute='name') | list -%}
+
+    {% if 'before' in settings %}
+    {{ context[settings['before']](target, given) }};
+    {% endif %}
 
     delete from {{ target }} as old
     using ({{ context[settings['touched']](given) }}) as touched

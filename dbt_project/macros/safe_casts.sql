@@ -39,6 +39,11 @@
     end
 {%- endmacro %}
 
+{# How many entries a JSON list has; NULL where it is none. #}
+{% macro array_length_of(value) -%}
+    case when jsonb_typeof({{ value }}) = 'array' then jsonb_array_length({{ value }}) end
+{%- endmacro %}
+
 {# The value where it is a JSON object, else an empty one: jsonb_to_record refuses anything else. #}
 {% macro json_object(value) -%}
     case when jsonb_typeof({{ value }}) = 'object' then {{ value }} else '{}'::jsonb end

@@ -4,7 +4,8 @@ with percentiles as (
         metric_date,
         stream_type,
         stream_id,
-        window_days,
+        window_name,
+        segment,
         regexp_replace(metric_name, '_p[0-9]+$', '') as family,
         max(metric_value) filter (where percentile = 50) as p50,
         max(metric_value) filter (where percentile = 85) as p85,
@@ -15,7 +16,8 @@ with percentiles as (
         metric_date,
         stream_type,
         stream_id,
-        window_days,
+        window_name,
+        segment,
         regexp_replace(metric_name, '_p[0-9]+$', '')
 )
 

@@ -42,18 +42,24 @@ create table metrics.wip_by_stage (
     stream_type text, stream_id uuid, pipeline_stage text, is_active_work boolean, item_count integer,
     blocked_count integer, average_age_days numeric, oldest_age_days numeric, as_of timestamptz
 );
+create table metrics.weekly_throughput (
+    stream_type text, stream_id uuid, week_start date, completed_count integer
+);
 create table metrics.daily_stream_metrics (
     metric_id uuid default gen_random_uuid(), metric_date date, stream_type text, stream_id uuid, metric_name text,
-    window_days integer, percentile integer, metric_value numeric, metric_unit text, sample_size integer,
+    window_name text, window_days integer, window_start date, percentile integer, segment text,
+    metric_value numeric, metric_unit text, sample_size integer,
     excluded_count integer, computed_at timestamptz
 );
 create table metrics.metric_catalogue (
     metric_name text, display_name text, formula text, unit text, zone text, framework text, refresh text,
-    question text, behavioural_intent text, direction text, target numeric
+    question text, behavioural_intent text, direction text, target numeric,
+    mart text, confidence_rates text
 );
 create table metrics.current_metrics (
-    stream_type text, stream_id uuid, metric_name text, window_days integer, metric_value numeric, metric_unit text,
-    percentile integer, sample_size integer, excluded_count integer, performance_tier text, tier_colour text,
+    stream_type text, stream_id uuid, metric_name text, window_name text, window_days integer, segment text,
+    metric_value numeric, metric_unit text, percentile integer, sample_size integer, excluded_count integer,
+    performance_tier text, tier_colour text,
     tier_edition text, window_start timestamptz, window_end timestamptz, error_state text, error_message text,
     previous_value numeric, trend_direction text, trend_percentage numeric, is_low_confidence boolean,
     confidence_reason text
@@ -129,7 +135,9 @@ def current(
         "stream_type": stream_type,
         "stream_id": stream_id,
         "metric_name": metric_name,
+        "window_name": f"{window_days}d",
         "window_days": window_days,
+        "segment": None,
         "metric_value": value,
         "metric_unit": unit,
         "percentile": percentile_of(metric_name),
@@ -139,7 +147,7 @@ def current(
         "tier_colour": None,
         "tier_edition": None,
         "window_start": datetime.combine(TODAY - timedelta(days=window_days - 1), datetime.min.time(), UTC),
-        "window_end": datetime.combine(TODAY + timedelta(days=1), datetime.min.time(), UTC),
+        "window_end": AS_OF,
         "error_state": "success" if value is not None else "no_data",
         "error_message": None,
         "previous_value": None,
@@ -167,8 +175,11 @@ def daily(
         "stream_type": stream_type,
         "stream_id": stream_id,
         "metric_name": metric_name,
+        "window_name": f"{window_days}d",
         "window_days": window_days,
+        "window_start": day - timedelta(days=window_days - 1),
         "percentile": percentile_of(metric_name),
+        "segment": None,
         "metric_value": value,
         "metric_unit": unit,
         "sample_size": sample_size if value is not None else 0,
@@ -322,3 +333,31 @@ def add_forecast(
         )
     """
     connection.execute(text(statement), row)
+
+
+def add_calibrations(connection: Connection, stream_id: UUID, made_on: date, *, hit_count: int) -> None:
+    """The back-test of a day: forty forecasts for each percentile, of an unsteady pace."""
+    statement = """
+        insert into forecast.forecast_calibrations (
+            delivery_stream_id, forecast_date, percentile, scope_weeks, forecast_count, hit_count, hit_rate_pct,
+            expected_rate_pct, is_stable, note
+        )
+        select :stream_id, :made_on, percentile, 8, 40, :hits, 2.5 * :hits, 91, false, 'The pace is not steady.'
+        from unnest(array[50, 70, 85, 95]) as percentiles (percentile)
+    """
+    connection.execute(text(statement), {"stream_id": stream_id, "made_on": made_on, "hits": hit_count})
+
+
+def add_weekly_throughput(connection: Connection, stream_id: UUID, weeks: Sequence[int]) -> None:
+    """Completions of the last full weeks, the newest last."""
+    monday = TODAY - timedelta(days=TODAY.weekday())
+    rows = [
+        {
+            "stream_type": "delivery",
+            "stream_id": stream_id,
+            "week_start": monday - timedelta(weeks=age),
+            "completed_count": count,
+        }
+        for age, count in enumerate(reversed(weeks), start=1)
+    ]
+    insert_rows(connection, "metrics.weekly_throughput", rows)

@@ -251,7 +251,7 @@ def test_the_dashboards_numbers_are_theirs_in_the_thirty_day_windows(
         [(ours,)] = loaded.database.rows(
             """
             select metric_value from metrics.daily_stream_metrics
-            where metric_name = :metric_name and window_days = 30 and metric_date = :last_day
+            where metric_name = :metric_name and window_name = '30d' and metric_date = :last_day
                 and stream_type = :stream_type
             """,
             metric_name=metric_name,

@@ -143,6 +143,7 @@ class PullRequest:
         draft: bool = False,
         kind: str = "User",
         merged: datetime | None = None,
+        closed: datetime | None = None,
     ) -> Delivery:
         """A `pull_request_review` delivery; those carry no sizes."""
         review = {
@@ -152,8 +153,20 @@ class PullRequest:
             "submitted_at": stamp(moment),
             "commit_id": head,
         }
-        content = self._object(moment, head, draft=draft, merged=merged, closed=None)
+        content = self._object(moment, head, draft=draft, merged=merged, closed=closed)
         return self._delivery("pull_request_review", "submitted", moment, {"review": review, "pull_request": content})
+
+
+def pushed(repository: str, moment: datetime, *commits: tuple[str, datetime]) -> Delivery:
+    """The `push` delivery that brought commits, the oldest first, to the branch `main`."""
+    listed = [
+        {"id": sha, "timestamp": stamp(committed), "author": person("author"), "added": ["file"], "removed": []}
+        for sha, committed in commits
+    ]
+    told = {"full_name": repository, "default_branch": "main", "pushed_at": int(moment.timestamp())}
+    after = commits[-1][0]
+    payload = {"ref": "refs/heads/main", "after": after, "created": False, "commits": listed, "repository": told}
+    return Delivery("github", "push", payload, moment)
 
 
 def deployment(repo: str, commit: str | None, finished: datetime, **more: Any) -> Delivery:

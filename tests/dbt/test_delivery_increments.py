@@ -19,17 +19,19 @@ from sqlalchemy import Engine, text
 from core.database import database_url, make_engine
 from core.settings import Settings
 from tests.conftest import empty_input_tables
-from tests.dbt.delivery_payloads import Delivery, PullRequest, at, deployment, incident, land, ticket
+from tests.dbt.delivery_payloads import Delivery, PullRequest, at, deployment, incident, land, pushed, ticket
 from tests.marts import build_marts, built_once, marts_database, of_silent_vendors
 
 AS_OF = datetime(2026, 2, 1, tzinfo=UTC)
-MODELS = ("+deployment_records", "+pr_cycles")
+MODELS = ("+deployment_records", "+pr_phases", "+commit_events")
 TABLES: dict[str, set[str]] = {
     "events.pull_requests": {"revision"},
     "events.pr_events": {"revision"},
     "events.cicd_events": set(),
     "events.incident_events": {"revision"},
+    "events.commit_events": set(),
     "cycles.pr_cycles": set(),
+    "cycles.pr_phases": {"revision"},
     "cycles.deployment_records": set(),
     "cycles.deployment_changes": set(),
     "cycles.incident_records": set(),
@@ -137,6 +139,8 @@ def story() -> list[Delivery]:
         unlinked.told("closed", at("10:00", 2), merged=at("10:00", 2)),
         deployment("acme-web/shop", None, at("11:00", 2), artefact_version="latest", environment="staging"),
         deployment("acme-core/pay", None, at("12:00", 2), status="failure", failure_reason="tests"),
+        pushed("acme-core/pay", at("12:30", 2), ("a1" * 20, at("12:20", 2)), ("b2" * 20, at("12:25", 2))),
+        pushed("acme-core/pay", at("12:40", 2), ("b2" * 20, at("12:25", 2))),
         deployment("acme-core/pay", hotfix.merge_sha, at("13:00", 2), artefact_version="v2"),
         deployment("acme-core/pay", hotfix.merge_sha, at("13:20", 2), artefact_version="v2", status="rolled_back"),
         # The ticket of the abandoned one becomes known, and the first one changes its stream.
@@ -216,6 +220,24 @@ def test_the_story_has_the_numbers_that_one_counts_by_hand(company: Engine, sett
         ("07 12:00", "production", "failed", 0, None, False, False, None),
         ("07 13:00", "production", "rolled_back", 1, "PAY-2", False, True, None),
     ]
+    with company.connect() as connection:
+        phases = connection.execute(
+            text(
+                """
+                select pr_number, coding_hrs, pickup_hrs, review_hrs, merge_hrs, deploy_hrs, cycle_time_hrs
+                from cycles.pr_phases
+                order by pr_number
+                """
+            )
+        ).all()
+    assert [tuple(row) for row in phases] == [
+        # A draft at 09:00, ready at 10:00, reviewed at 11:00, approved at 12:00, merged at 13:00, live at 15:00.
+        (1, 1, 1, 1, 1, 2, 6),
+        (2, None, 4, 0, 1, 1, 6),
+        (4, None, None, 23, None, None, None),
+        # A back-port to another branch is in no deployment of the default branch.
+        (5, None, None, 0.5, None, None, None),
+    ]
     assert [tuple(row) for row in outages] == [
         (["alarm-1", "inc-1"], (24 * 60) - 5, True),
         (["inc-2"], None, False),
@@ -286,12 +308,18 @@ def test_history_that_is_fetched_after_the_webhooks_reaches_rows_that_were_built
     # No webhook told of number 9: it was opened with its first commit, and the first deployment carried it.
     assert value(company, "select opened_at from cycles.pr_cycles where pr_number = 9") == at("07:00", -1)
     assert value(company, "select count(*) from cycles.deployment_changes where pr_number = 9") == 1
+    # The pushes told of two commits; the clone, which is younger than it, of three.
+    assert value(company, "select count(*) from events.commit_events where source = 'git'") == 3
+    undivided = "select undivided_hrs::float, deploy_hrs is not null from cycles.pr_phases where pr_number = 9"
+    with company.connect() as connection:
+        assert tuple(connection.execute(text(undivided)).one()) == (25, True)
     # A force-push takes it out of the history again.
     with company.begin() as connection:
         connection.execute(text("delete from raw_git.pull_requests where pr_number = 9"))
         connection.execute(text("delete from raw_git.commits where sha = :sha"), {"sha": f"{9:040x}"})
     build(settings)
     assert value(company, "select count(*) from cycles.pr_cycles where pr_number = 9") == 0
+    assert value(company, "select count(*) from events.commit_events where source = 'git'") == 2
     incremental = rows(company)
     build(settings, full_refresh=True)
     assert rows(company) == incremental

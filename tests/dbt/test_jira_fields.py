@@ -202,9 +202,9 @@ def metrics(engine: Engine, stream: str = "all") -> dict[str, Decimal | None]:
         engine,
         f"""
         select metric_name, round(metric_value, 2)
-        from metrics.daily_stream_metrics
+        from metrics.current_metrics
         inner join metrics.stream_list using (stream_type, stream_id)
-        where name = '{stream}' and window_days = 30 and metric_date = '2026-02-01'
+        where name = '{stream}' and window_name = '30d'
             and metric_name in ('deployment_frequency', 'change_failure_rate', 'change_failure_rate_completed',
                 'lead_time_p50', 'ttr_median')
         """,

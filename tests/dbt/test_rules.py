@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from dbt.compilation import inject_ctes_into_sql
+from sqlalchemy import text
 
+from core.database import database_url, make_engine
 from core.settings import Settings
 from orchestration import dbt
 from tests.dbt.quick_unit_tests import quick_unit_tests, with_fixtures
@@ -37,6 +40,33 @@ def test_every_rule_beside_a_model_holds(empty_platform: Settings) -> None:
 
 def test_nothing_is_wrong_with_an_empty_platform(empty_platform: Settings) -> None:
     assert len(build_marts(empty_platform, AS_OF, command="test", select=["test_type:data"])) > 100
+
+
+def test_every_column_is_described(empty_platform: Settings) -> None:
+    """Also those of models without a contract, which dbt does not compare."""
+    described = {
+        (model["name"], column["name"])
+        for path in (dbt.PROJECT_FOLDER / "models").rglob("*.yml")
+        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", [])
+        for column in model.get("columns", [])
+    }
+    engine = make_engine(database_url(empty_platform))
+    with engine.connect() as connection:
+        built = connection.execute(
+            text(
+                """
+                select table_name, column_name from information_schema.columns
+                where table_schema in ('staging', 'events', 'cycles', 'metrics', 'quality')
+                """
+            )
+        ).all()
+    engine.dispose()
+    models = {model for model, _ in described}
+    missing = sorted(
+        f"{table}.{column}" for table, column in built if table in models and (table, column) not in described
+    )
+    assert len(built) > 1000
+    assert not missing, "\n".join(missing)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -38,6 +39,27 @@ def inbox(settings: Settings) -> Iterator[Engine]:
     engine.dispose()
 
 
+def fetch_pipelines(engine: Engine, pipelines: dict[str, dict[str, object]]) -> None:
+    """Store fetched pipelines of one load, by GitLab's number."""
+    with engine.begin() as connection:
+        for number, pipeline in pipelines.items():
+            connection.execute(
+                text(
+                    """
+                    insert into raw_gitlab.pipelines
+                        (repo_full_name, pipeline_id, updated_at, pipeline, fetched_at, _dlt_load_id, _dlt_id)
+                    values ('acme/pay', :number, :moment, cast(:pipeline as jsonb), :moment, :load, :number)
+                    """
+                ),
+                {
+                    "number": number,
+                    "pipeline": json.dumps(pipeline),
+                    "moment": MOMENT,
+                    "load": f"{MOMENT.timestamp()}",
+                },
+            )
+
+
 def test_each_delivery_is_understood_or_dead_or_silent_and_a_lost_one_is_found(
     inbox: Engine, settings: Settings
 ) -> None:
@@ -50,6 +72,7 @@ def test_each_delivery_is_understood_or_dead_or_silent_and_a_lost_one_is_found(
     fetch(inbox, ticket, MOMENT, f"{MOMENT.timestamp()}", changelog=False)
     fetch(inbox, ticket, MOMENT, f"{(MOMENT + timedelta(days=1)).timestamp()}", changelog=False)
     land(inbox, [ticket.made(), ticket.moved(MOMENT, "In Progress"), nameless, board, strange, late])
+    fetch_pipelines(inbox, {"1": {"id": 1, "status": "success"}, "2": {"id": 2, "status": "running"}, "3": {}})
     with inbox.begin() as connection:
         connection.execute(
             text(
@@ -62,6 +85,8 @@ def test_each_delivery_is_understood_or_dead_or_silent_and_a_lost_one_is_found(
         )
     build_marts(settings, AS_OF, full_refresh=True, select=("+source_balance",), command="run")
     assert all_of(inbox, LOOK) == [
+        # One pipeline is done, one still runs, and of the third nobody can tell.
+        ("gitlab", "fetched", date(2026, 1, 5), 3, 1, 0, 1, 0, 1, None),
         ("jira", "delivered", date(2026, 1, 5), 5, 2, 1, 1, 0, 1, 2),
         ("jira", "delivered", date(2026, 1, 8), 1, 0, 0, 0, 1, 0, 0),
         ("jira", "fetched", date(2026, 1, 6), 1, 1, 0, 0, 0, 0, None),

@@ -35,6 +35,9 @@ json.dump({
         job: [name(key) for key in definitions.resolve_job_def(job).asset_layer.executable_asset_keys]
         for job in ("rebuild", "update_marts", "sprints", "daily", "tidy")
     },
+    "steps": {
+        job: sorted(node.name for node in definitions.resolve_job_def(job).nodes) for job in ("rebuild", "daily")
+    },
     "nightly": [node.name for node in definitions.resolve_job_def("reconcile").nodes],
     "schedules": {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs},
     "sensors": [sensor.name for sensor in repository.sensor_defs],
@@ -88,6 +91,11 @@ def test_the_forecast_descends_from_every_source_of_work_items(graph: dict[str, 
     assert {"metrics/weekly_throughput", "metrics/wip_by_stage"} == set(graph["parents"]["forecast/forecast_snapshots"])
 
 
+def test_the_confidence_in_a_sprint_descends_from_its_items_and_the_calendar(graph: dict[str, Any]) -> None:
+    above = ancestors(graph, "forecast/sprint_confidence")
+    assert {"events/sprint_snapshots", "raw_jira/sprints", "config/holidays", "cycles/work_item_cycles"} <= above
+
+
 def test_deployment_numbers_descend_from_pushes_webhooks_and_git(graph: dict[str, Any]) -> None:
     above = ancestors(graph, "metrics/daily_stream_metrics")
     assert {"landing/raw_events", "raw_git/commits", "raw_git/pull_requests"} <= above
@@ -110,10 +118,18 @@ def test_groups_are_folders(graph: dict[str, Any]) -> None:
 
 def test_the_jobs_build_what_they_say(graph: dict[str, Any]) -> None:
     jobs = graph["jobs"]
-    assert set(jobs["rebuild"]) - set(jobs["update_marts"]) == {"forecast/forecast_snapshots"}
+    forecasts = {"forecast/forecast_snapshots", "forecast/sprint_confidence", "forecast/forecast_calibrations"}
+    assert set(jobs["rebuild"]) - set(jobs["update_marts"]) == forecasts
+    assert forecasts & set(jobs["sprints"]) == {"forecast/sprint_confidence"}
     assert set(jobs["rebuild"]) == {key for key in graph["built"] if not key.startswith("raw_")}
     assert set(jobs["daily"]) == set(graph["built"])
     assert jobs["tidy"] == []
+
+
+def test_a_build_runs_dbt_once_and_the_forecasts_after_it(graph: dict[str, Any]) -> None:
+    """Metrics show forecasts, and forecasts are made from metrics: nothing may cut the build in two around them."""
+    forecasts = ["forecast__forecast_calibrations", "forecast__forecast_snapshots", "forecast__sprint_confidence"]
+    assert graph["steps"] == {"rebuild": [*forecasts, "marts"], "daily": [*forecasts, "marts"]}
 
 
 def test_the_clock_and_arrivals_start_runs(graph: dict[str, Any]) -> None:

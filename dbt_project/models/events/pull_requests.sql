@@ -228,24 +228,7 @@ from_vendor as (
 
 -- A clone that was read under a former name may tell of it again.
 from_git as (
-    select distinct on (said.pull_request_key)
-        said.pull_request_key,
-        said.repo_full_name,
-        git_pull_requests.pr_number,
-        git_pull_requests.title,
-        git_pull_requests.author_hash,
-        git_pull_requests.branch_name,
-        git_pull_requests.first_commit_at,
-        git_pull_requests.merged_at,
-        git_pull_requests.merge_commit_sha,
-        git_pull_requests.lines_added,
-        git_pull_requests.lines_removed,
-        git_pull_requests.files_changed,
-        git_pull_requests.load_id
-    from git_pull_requests
-    inner join said on git_pull_requests.pull_request_key = said.said_key
-    left join names on git_pull_requests.repo_full_name = names.former_full_name
-    order by said.pull_request_key, names.distance nulls first, git_pull_requests.repo_full_name
+    {{- pull_requests_of_git() }}
 ),
 
 -- The vendor knows more; the history fills what it did not tell and pull requests of which it told nothing.
@@ -316,55 +299,17 @@ placed as (
     left join first_pushes on known.pull_request_key = first_pushes.pull_request_key
     left join repositories on lower(known.repo_full_name) = lower(repositories.present_full_name)
     left join lateral (
-        {{- stream_of_origin('known.repo_full_name', 'known.installation_id') }}
-    ) as origin on repositories.repo_id is null
+        {{- stream_of_origin('known.repo_full_name', 'known.installation_id', 'repositories.repo_id is null') }}
+    ) as origin on true
     left join tech_streams on tech_streams.stream_id = coalesce(repositories.tech_stream_id, origin.stream_id)
 ),
 
 candidates as (
-    select
-        placed.pull_request_key,
-        found.preference,
-        found.link_method,
-        upper(found.ticket_id) as ticket_id,
-        substring(upper(found.ticket_id) from '^(.+)-\d+$') as project_key
-    from placed
-    cross join
-        lateral (
-            select
-                1 as preference,
-                'branch' as link_method,
-                (regexp_match(placed.branch_name, placed.ticket_pattern))[1] as ticket_id
-            union all
-            select
-                2,
-                'title',
-                (regexp_match(placed.title, placed.ticket_pattern))[1]
-            union all
-            select
-                2 + named.place,
-                'body',
-                named.ticket_id
-            from unnest(placed.body_ticket_keys) with ordinality as named (ticket_id, place)
-        ) as found
-    where found.ticket_id is not null
+    {{- ticket_candidates() }}
 ),
 
--- UTF-8, SHA-256 and CVE-2024-1 look like tickets: only a known project or a known ticket makes one.
 recognised as (
-    select distinct on (candidates.pull_request_key)
-        candidates.pull_request_key,
-        candidates.ticket_id,
-        candidates.link_method
-    from candidates
-    cross join configured
-    left join projects on candidates.project_key = projects.project_key
-    left join tickets on candidates.ticket_id = tickets.named_ticket_id
-    where
-        projects.project_key is not null
-        or tickets.ticket_id is not null
-        or configured.project_count = 0
-    order by candidates.pull_request_key, candidates.preference
+    {{- recognised_tickets() }}
 ),
 
 all_candidates as (

@@ -1,8 +1,8 @@
 -- Items completed in each ISO week, zero weeks included, the unfinished week left out: what a forecast samples from.
 {{ config(materialized='table') }}
 
-with metric_observations as (
-    select * from {{ ref('metric_observations') }}
+with completions as (
+    select * from {{ ref('metric_observation_days') }}
     where observation = 'cycle_time'
 ),
 
@@ -11,7 +11,7 @@ first_weeks as (
         stream_type,
         stream_id,
         date_trunc('week', min(observed_on))::date as first_week
-    from metric_observations
+    from completions
     group by stream_type, stream_id
 ),
 
@@ -33,8 +33,8 @@ completed as (
         stream_type,
         stream_id,
         date_trunc('week', observed_on)::date as week_start,
-        count(*) as completed_count
-    from metric_observations
+        sum(observed_count) as completed_count
+    from completions
     group by stream_type, stream_id, date_trunc('week', observed_on)::date
 ),
 

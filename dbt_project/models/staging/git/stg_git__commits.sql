@@ -15,7 +15,8 @@ final as (
         lines_added,
         lines_removed,
         files_changed,
-        branch_position
+        branch_position,
+        _dlt_load_id::text as load_id
     from commits
 )
 

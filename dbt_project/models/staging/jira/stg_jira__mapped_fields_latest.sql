@@ -4,7 +4,7 @@
     unique_key='issue_id',
     meta={'touched': 'touched_mapped_tickets', 'touched_key': 'issue_id', 'volatile': ['revision']},
     indexes=[{'columns': ['issue_id'], 'unique': true}],
-    pre_hook="{{ begin_build(configuration_fingerprint(['delivery_field_mappings'])) }}",
+    pre_hook="{{ begin_build(configuration_fingerprint(['delivery_field_mappings']) ~ \" || 'flow'\") }}",
     post_hook="{{ end_build() }}",
 ) }}
 
@@ -40,7 +40,13 @@ tickets as (
         {{ last_stated('deployment_outcome', 'deployment_successful') }} as deployment_outcome,
         {{ last_stated('incident_detected_at') }} as incident_detected_at,
         {{ last_stated('incident_resolved_at') }} as incident_resolved_at,
-        {{ last_stated('production_impact') }} as production_impact
+        {{ last_stated('production_impact') }} as production_impact,
+        {{ last_stated('flow_item_type') }} as flow_item_type,
+        {{ last_stated('work_started_date') }} as work_started_date,
+        {{ last_stated('work_completed_date') }} as work_completed_date,
+        {{ last_stated('status_entry_timestamp') }} as status_entry_timestamp,
+        {{ last_stated('active_work_hours') }} as active_work_hours,
+        {{ last_stated('flow_time_days') }} as flow_time_days
     from observations
     group by observations.issue_id
     having bool_or(observations.stated_fields <> '{}')
@@ -62,6 +68,12 @@ final as (
         tickets.incident_detected_at,
         tickets.incident_resolved_at,
         tickets.production_impact,
+        tickets.flow_item_type,
+        tickets.work_started_date,
+        tickets.work_completed_date,
+        tickets.status_entry_timestamp,
+        tickets.active_work_hours,
+        tickets.flow_time_days,
         revision.revision
     from tickets
     cross join revision
