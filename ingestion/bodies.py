@@ -9,6 +9,7 @@ import json
 from typing import Any, NoReturn
 
 import orjson
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -45,6 +46,18 @@ class Refused(Exception):
     def response(self) -> JSONResponse:
         """The error envelope."""
         return JSONResponse({"status": "error", "error": self.description()}, status_code=self.status)
+
+
+def wrong_fields(error: ValidationError, code: str) -> Refused:
+    """A 422 that names each wrong field of what was sent."""
+    fields = [
+        {
+            "field": ".".join(str(part) for part in item["loc"]) or "body",
+            "message": item["msg"].removeprefix("Value error, "),
+        }
+        for item in error.errors()
+    ]
+    return Refused(422, code, "; ".join(f"{item['field']}: {item['message']}" for item in fields), fields)
 
 
 def accepted(data: dict[str, Any]) -> JSONResponse:

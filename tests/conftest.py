@@ -13,8 +13,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,8 @@ LONGEST_FIRST = (
     "app/test_dashboard",
     "orchestration/test_demo",
     "dbt/test_repository_names",
+    "dbt/test_quality",
+    "dbt/test_flow",
     "dbt/test_sprints",
     "dbt/test_metrics",
     "ingestion/demo/test_loading",
@@ -56,6 +58,7 @@ LONGEST_FIRST = (
     "ingestion/sources/test_jira_killed",
     "dbt/",
     "conformance/",
+    "properties/",
     "ingestion/front_door/test_nobody_is_written",
     "ingestion/sources/github/",
     "ingestion/sources/",
@@ -177,17 +180,17 @@ class RunningDoor:
         return secrets_for(self.settings).get(name)
 
 
-@pytest.fixture
-def front_door(clean_database: Engine, database: Settings, tmp_path: Path) -> Iterator[RunningDoor]:
-    """The real sink and push API over HTTP, on a clean database with an archive of its own."""
-    settings = database.model_copy(update={"archive_url": (tmp_path / "archive").as_uri()})
-    with clean_database.begin() as connection:
+@contextmanager
+def front_door_of(engine: Engine, settings: Settings, archive: Path) -> Iterator[RunningDoor]:
+    """The real sink and push API over HTTP, on a database, with an archive of its own."""
+    settings = settings.model_copy(update={"archive_url": archive.as_uri()})
+    with engine.begin() as connection:
         _, api_key = create_key(connection, "the tests' pipeline", ["events:write"])
     secrets = secrets_for(settings)
-    door = FrontDoor(clean_database, secrets, settings)
+    door = FrontDoor(engine, secrets, settings)
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette):  # type: ignore[no-untyped-def]
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with door.lifespan():
             yield
 
@@ -198,9 +201,16 @@ def front_door(clean_database: Engine, database: Settings, tmp_path: Path) -> It
             jira_secret=secrets.get("jira_webhook_secret"),
             api_key=api_key,
             pseudonym_key=secrets.get("pseudonym_key"),
-            engine=clean_database,
+            engine=engine,
             settings=settings,
         )
+
+
+@pytest.fixture
+def front_door(clean_database: Engine, database: Settings, tmp_path: Path) -> Iterator[RunningDoor]:
+    """A front door on a clean database."""
+    with front_door_of(clean_database, database, tmp_path / "archive") as door:
+        yield door
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from core.api_keys import ApiKey
-from ingestion.bodies import Refused
+from ingestion.bodies import Refused, wrong_fields
 
 HEADER = ("repo_full_name", "pr_number", "ticket_id")
 MOST_ROWS = 10_000
@@ -58,15 +58,7 @@ def read_link(values: dict[str, Any], key: ApiKey) -> Link:
     try:
         link = Link.model_validate(values)
     except ValidationError as error:
-        fields = [
-            {
-                "field": ".".join(str(part) for part in item["loc"]) or "body",
-                "message": item["msg"].removeprefix("Value error, "),
-            }
-            for item in error.errors()
-        ]
-        message = "; ".join(f"{item['field']}: {item['message']}" for item in fields)
-        raise Refused(422, "invalid_link", message, fields) from None
+        raise wrong_fields(error, "invalid_link") from None
     require_scope(key, link.repo_full_name)
     return link
 

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from core import clock
-from ingestion.bodies import Refused
+from ingestion.bodies import wrong_fields
 
 FUTURE_TOLERANCE = timedelta(days=1)
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
@@ -139,15 +139,7 @@ def validated(event_name: str, payload: dict[str, Any]) -> dict[str, Any]:
     try:
         event: PushedEvent = EVENTS[event_name].model_validate(payload)
     except ValidationError as error:
-        fields = [
-            {
-                "field": ".".join(str(part) for part in item["loc"]) or "body",
-                "message": item["msg"].removeprefix("Value error, "),
-            }
-            for item in error.errors()
-        ]
-        message = "; ".join(f"{item['field']}: {item['message']}" for item in fields)
-        raise Refused(422, "invalid_event", message, fields) from None
+        raise wrong_fields(error, "invalid_event") from None
     return event.model_dump(mode="json", exclude_unset=True)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -38,6 +39,17 @@ class VendorError(Exception):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+def instant(value: object) -> datetime:
+    """An instant of the API in UTC; raises `VendorError` for one without a date or an offset."""
+    try:
+        read = datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise VendorError(f"{value!r} is not an instant") from error
+    if read.tzinfo is None:
+        raise VendorError(f"{value!r} has no time zone")
+    return read.astimezone(UTC)
 
 
 class TooManyRequests(VendorError):

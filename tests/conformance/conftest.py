@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
-from starlette.applications import Starlette
+from sqlalchemy import text
 
-from core.api_keys import create_key
 from core.database import database_url, make_engine
-from core.secrets import secrets_for
 from core.settings import Settings
-from ingestion.front_door import FrontDoor
-from tests.conftest import RunningDoor, serving
 from tests.marts import build_marts, marts_database
 
 
@@ -57,29 +50,3 @@ def recording(server: Settings) -> Iterator[Database]:
     made = Database(marts_database(server))
     yield made
     made.engine.dispose()
-
-
-@contextmanager
-def front_door_of(engine: Engine, settings: Settings, archive: Path) -> Iterator[RunningDoor]:
-    """The real sink and push API over HTTP, on this database."""
-    settings = settings.model_copy(update={"archive_url": archive.as_uri()})
-    with engine.begin() as connection:
-        _, api_key = create_key(connection, "the recording's pipeline", ["events:write"])
-    secrets = secrets_for(settings)
-    door = FrontDoor(engine, secrets, settings)
-
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with door.lifespan():
-            yield
-
-    with serving(Starlette(routes=door.routes, lifespan=lifespan)) as url:
-        yield RunningDoor(
-            url=url,
-            github_secret=secrets.get("github_webhook_secret"),
-            jira_secret=secrets.get("jira_webhook_secret"),
-            api_key=api_key,
-            pseudonym_key=secrets.get("pseudonym_key"),
-            engine=engine,
-            settings=settings,
-        )

@@ -15,8 +15,8 @@ import pytest
 
 from ingestion.load import Report, load_webhooks
 from ingestion.webhooks.vendors import github, jira
-from tests.conformance.conftest import Database, front_door_of
-from tests.conftest import RunningDoor
+from tests.conformance.conftest import Database
+from tests.conftest import RunningDoor, front_door_of
 from tests.marts import build_marts
 from tests.real_data import shared_data
 

@@ -9,7 +9,8 @@ from collections import Counter
 from pathlib import Path
 
 from ingestion.load import load_incidents
-from tests.conformance.conftest import Database, front_door_of
+from tests.conformance.conftest import Database
+from tests.conftest import front_door_of
 from tests.real_data import shared_data
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from core.settings import Settings
 from ingestion.webhooks.signatures import hub_signature_is_valid, sign
-from tests.conformance.conftest import Database, front_door_of
+from tests.conformance.conftest import Database
+from tests.conftest import front_door_of
 from tests.real_data import shared_data
 
 

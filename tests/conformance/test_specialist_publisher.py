@@ -19,7 +19,8 @@ import pytest
 from core import clock
 from ingestion.load import Report, load_deployments, load_git
 from ingestion.pipelines import LoadResult
-from tests.conformance.conftest import Database, build_on_real_data, front_door_of
+from tests.conformance.conftest import Database, build_on_real_data
+from tests.conftest import front_door_of
 from tests.real_data import shared_data
 
 NAME = "alphagov/specialist-publisher"

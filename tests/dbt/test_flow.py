@@ -15,10 +15,9 @@ from sqlalchemy import Engine, text
 
 from core.database import database_url, make_engine
 from core.settings import Settings
-from ingestion.pipelines import prepare_raw_tables
-from tests.conftest import empty_input_tables, make_database
+from tests.conftest import empty_input_tables
 from tests.dbt.jira_payloads import CONFIGURATION, Delivery, Ticket, land
-from tests.marts import build_marts
+from tests.marts import build_marts, marts_database
 
 TABLES = (
     "cycles.sprint_facts",
@@ -76,9 +75,7 @@ def story() -> tuple[list[Delivery], list[Delivery]]:
 
 @pytest.fixture(scope="module")
 def settings(server: Settings) -> Settings:
-    made = make_database(server, "dpp_flow")
-    prepare_raw_tables(made)
-    return made
+    return marts_database(server)
 
 
 @pytest.fixture(scope="module")

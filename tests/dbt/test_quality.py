@@ -16,11 +16,10 @@ from sqlalchemy import Engine, text
 
 from core.database import database_url, make_engine
 from core.settings import Settings
-from ingestion.pipelines import prepare_raw_tables
-from tests.conftest import empty_input_tables, make_database
+from tests.conftest import empty_input_tables
 from tests.dbt import delivery_payloads
 from tests.dbt.jira_payloads import BLOCKING, CONFIGURATION, FOUND_IN, INTRODUCED_IN, Delivery, Ticket, land
-from tests.marts import build_marts
+from tests.marts import build_marts, marts_database
 
 FIRST_DAY = datetime(2026, 1, 20, 12, tzinfo=UTC)
 LAST_DAY = datetime(2026, 2, 5, 12, tzinfo=UTC)
@@ -101,9 +100,7 @@ def averaged() -> delivery_payloads.Delivery:
 
 @pytest.fixture(scope="module")
 def settings(server: Settings) -> Settings:
-    made = make_database(server, "dpp_quality")
-    prepare_raw_tables(made)
-    return made
+    return marts_database(server)
 
 
 @pytest.fixture(scope="module")

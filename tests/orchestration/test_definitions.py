@@ -56,7 +56,7 @@ def describe(home: Path, **variables: str) -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     described: dict[str, Any] = json.loads(done.stdout)

@@ -16,6 +16,7 @@ from core.privacy import Pseudonymiser
 from ingestion.sources.bitbucket import rows
 from ingestion.sources.bitbucket.client import BitbucketClient
 from ingestion.sources.changes import Change, Provider, Repository
+from ingestion.sources.http import instant
 from ingestion.sources.tables import RawTable
 from ingestion.sources.tables.bitbucket import BITBUCKET_PIPELINES, BITBUCKET_PULL_REQUESTS
 
@@ -35,7 +36,7 @@ class _PullRequests:
         for found in self.client.changed_pull_requests(repository.full_name, since):
             yield Change(
                 key=str(found["id"]),
-                position=rows.instant(found["updated_on"]),
+                position=instant(found["updated_on"]),
                 version=str(found["updated_on"]),
                 read=lambda found=found: self._read(repository, found),  # type: ignore[misc]
             )
@@ -74,11 +75,11 @@ class _Pipelines:
                 found[uuid] = pipeline
         listed = self.client.environments(name) if deployments.keys() & found.keys() else []
         environments = {str(each["uuid"]): each for each in listed}
-        for each in sorted(found.values(), key=lambda pipeline: rows.instant(pipeline["created_on"])):
+        for each in sorted(found.values(), key=lambda pipeline: instant(pipeline["created_on"])):
             steps = deployments[str(each["uuid"])]
             yield Change(
                 key=str(each["uuid"]),
-                position=rows.instant(each["created_on"]),
+                position=instant(each["created_on"]),
                 version=rows.version(each, steps),
                 read=lambda each=each, steps=steps: rows.pipeline_row(  # type: ignore[misc]
                     repository, each, steps, environments
@@ -88,7 +89,7 @@ class _Pipelines:
 
 def _is_new(deployments: list[dict[str, Any]], since: datetime) -> bool:
     started = [(each.get("state") or {}).get("started_on") for each in deployments]
-    return any(at is not None and rows.instant(at) >= since for at in started)
+    return any(at is not None and instant(at) >= since for at in started)
 
 
 def bitbucket(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -16,7 +15,7 @@ import orjson
 from core import clock
 from core.privacy import Pseudonymiser
 from ingestion.sources.changes import Repository
-from ingestion.sources.http import VendorError
+from ingestion.sources.http import instant
 
 _PULL_REQUEST = (
     "id", "title", "description", "state", "draft", "comment_count", "task_count", "reason", "created_on", "updated_on",
@@ -74,17 +73,6 @@ def version(found: Mapping[str, Any], deployments: Sequence[Mapping[str, Any]]) 
     """What tells two states of a pipeline and its deployments apart."""
     told = [_state(found), found.get("completed_on"), [[each.get("uuid"), each.get("state")] for each in deployments]]
     return hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
-
-
-def instant(value: object) -> datetime:
-    """An instant of the API in UTC; raises `VendorError` for one without a date or an offset."""
-    try:
-        read = datetime.fromisoformat(str(value))
-    except ValueError as error:
-        raise VendorError(f"{value!r} is not an instant") from error
-    if read.tzinfo is None:
-        raise VendorError(f"{value!r} has no time zone")
-    return read.astimezone(UTC)
 
 
 def _activity(entries: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

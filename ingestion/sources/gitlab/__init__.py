@@ -15,6 +15,7 @@ from core.privacy import Pseudonymiser
 from ingestion.sources.changes import Change, Provider, Repository
 from ingestion.sources.gitlab import rows
 from ingestion.sources.gitlab.client import GitLabClient
+from ingestion.sources.http import instant
 from ingestion.sources.tables import RawTable
 from ingestion.sources.tables.gitlab import GITLAB_DEPLOYMENTS, GITLAB_MERGE_REQUESTS, GITLAB_PIPELINES
 
@@ -42,7 +43,7 @@ class _Lane:
         for found in self.client.changed(repository.provider_id, self.table.name, since, **dict(self.more)):
             yield Change(
                 key=str(found["id"]),
-                position=rows.instant(found["updated_at"]),
+                position=instant(found["updated_at"]),
                 version=str(found["updated_at"]),
                 read=lambda found=found: self.read(repository, found),  # type: ignore[misc]
             )

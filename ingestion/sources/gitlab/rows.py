@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -16,7 +15,7 @@ import orjson
 from core import clock
 from core.privacy import Pseudonymiser
 from ingestion.sources.changes import Repository
-from ingestion.sources.http import VendorError
+from ingestion.sources.http import instant
 
 _MERGE_REQUEST = (
     "id", "iid", "title", "description", "state", "draft", "work_in_progress", "labels", "source_branch",
@@ -74,17 +73,6 @@ def deployment_row(repository: Repository, found: Mapping[str, Any], pseudonymis
         repository.full_name, str(found["id"]), instant(found["updated_at"]), repository.default_branch,
         _json(pseudonymiser.clean(deployment)), clock.now(),
     )  # fmt: skip
-
-
-def instant(value: object) -> datetime:
-    """An instant of the API in UTC; raises `VendorError` for one without a date or an offset."""
-    try:
-        read = datetime.fromisoformat(str(value))
-    except ValueError as error:
-        raise VendorError(f"{value!r} is not an instant") from error
-    if read.tzinfo is None:
-        raise VendorError(f"{value!r} has no time zone")
-    return read.astimezone(UTC)
 
 
 def _only(found: Mapping[str, Any] | None, names: Sequence[str]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from core.settings import Settings
-from tests.conformance.conftest import Database, front_door_of
+from tests.conformance.conftest import Database
+from tests.conftest import front_door_of
 from tests.ingestion.front_door.vendor_deliveries import Sent, alert, alertmanager, opsgenie, pagerduty
 from tests.marts import build_marts, marts_database
 
