@@ -87,7 +87,12 @@ def measure(folder: Path, sizes: tuple[int, ...]) -> list[Measured]:
     assert server is not None
     prepare_database(home)
     try:
-        return [_measure_one(home, transitions) for transitions in sizes]
+        measured = []
+        for transitions in sizes:
+            measured.append(_measure_one(home, transitions))
+            # A run of many minutes tells how far it is.
+            sys.stderr.write(f"{transitions:,} transitions: full build {measured[-1].full_s:.1f} s\n")
+        return measured
     finally:
         server.stop()
 
