@@ -47,6 +47,7 @@ bench: $(STAMP) ## Run the benchmarks (minutes)
 	@$(BIN)/python -m benchmarks.git_extraction
 	@$(BIN)/python -m benchmarks.freshness
 	@$(BIN)/python -m benchmarks.forecast
+	@$(BIN)/python -m benchmarks.sql_layers
 	@exec $(BIN)/python -m benchmarks.demo
 
 docs: $(STAMP) ## Write docs/metrics.md anew from the catalogue, the published cases and the tiers

@@ -28,7 +28,8 @@ select
     mapping.pipeline_stage as stage,
     mapping.is_active_work,
     entries.entered_at as started_at,
-    lead(entries.entered_at) over (partition by entries.ticket_id order by entries.entered_at, entries.place) as ended_at
+    lead(entries.entered_at) over (partition by entries.ticket_id order by entries.entered_at, entries.place)
+        as ended_at
 from entries
 inner join config.status_mappings as mapping
     on split_part(entries.ticket_id, '-', 1) = mapping.jira_project_key and entries.status = mapping.jira_status_name;
@@ -57,7 +58,9 @@ select
         ended.seconds_before
         + case when ended.is_business_day then extract(epoch from stays.ended_at - ended.starts_at)::float8 else 0 end
         - started.seconds_before
-        - case when started.is_business_day then extract(epoch from stays.started_at - started.starts_at)::float8 else 0 end
+        - case
+            when started.is_business_day then extract(epoch from stays.started_at - started.starts_at)::float8 else 0
+        end
     ) / 86400 as business_days
 from bare.stage_intervals as stays
 left join bare.calendar as started on started.day = (stays.started_at at time zone 'UTC')::date

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from logging import Logger
 
 from core.database import get_engine
 from core.settings import Settings
+from ingestion.operations import Deferred
 from ingestion.pipelines import LoadResult
 from ingestion.sources.bitbucket import pull as bitbucket
 from ingestion.sources.git_history.pull import pull_git
@@ -35,6 +37,26 @@ class Pull:
     call: Callable[[Settings], object]
     tables: tuple[RawTable, ...]
     is_configured: Callable[[Settings], bool]
+
+
+def results_of(pull: Pull, settings: Settings, log: Logger) -> list[LoadResult]:
+    """Call it; what was loaded, nothing where it loads nothing.
+
+    What a vendor's rate limit puts off is no failure: it goes on with the next run.
+    """
+    try:
+        outcome = pull.call(settings)
+    except Deferred as deferred:
+        log.warning(f"{pull.name}: {deferred}")
+        return []
+    log.info(f"{pull.name}: {outcome}")
+    return [result for result in outcome if isinstance(result, LoadResult)] if isinstance(outcome, Sequence) else []
+
+
+def counted(table: RawTable, results: Sequence[LoadResult]) -> dict[str, int]:
+    """How many rows of a table were fetched and loaded, as Dagster shows it beside the table."""
+    counts = [result.tables[table.name] for result in results if table.name in result.tables]
+    return {"fetched": sum(count.fetched for count in counts), "loaded": sum(count.loaded for count in counts)}
 
 
 def pull_what_the_site_knows(settings: Settings) -> Sequence[LoadResult]:

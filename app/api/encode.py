@@ -32,6 +32,7 @@ def metric(value: MetricValue, entry: CatalogueEntry | None) -> dict[str, Any]:
         "display_name": entry.display_name if entry else value.metric_name,
         "metric_type": value.metric_type,
         "percentile": value.percentile,
+        "segment": value.segment,
         "value": value.value,
         "unit": value.unit,
         "performance_tier": value.performance_tier,
@@ -96,6 +97,7 @@ def series(value: Series) -> dict[str, Any]:
     return {
         "metric_name": value.metric_name,
         "percentile": value.percentile,
+        "segment": value.segment,
         "unit": value.unit,
         "dates": list(value.dates),
         "values": list(value.values),

@@ -1,25 +1,39 @@
 """What are the numbers now, and what do they mean?
 
-In: a connection, a stream, a window. Out: the newest day's metrics in the value contract, and the catalogue.
+In: a connection, a stream, a window. Out: the newest day's metrics in the value contract, the metrics of a window that
+the reader chose, and the catalogue.
 """
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, text
 
 from app.queries.readiness import missing_marts
-from app.queries.values import CatalogueEntry, MetricValue, Selection, window_name
+from app.queries.values import (
+    MOST_DAYS_OF_A_WINDOW,
+    CatalogueEntry,
+    MetricValue,
+    Selection,
+    Window,
+    WindowValue,
+    window_name,
+)
+
+
+class InvalidWindow(ValueError):
+    """The window ends before it begins, or is longer than a year; the message says which."""
 
 
 def current_metrics(
-    connection: Connection, selection: Selection, window_days: int, *, names: tuple[str, ...] = ()
+    connection: Connection, selection: Selection, window: Window, *, names: tuple[str, ...] = ()
 ) -> tuple[MetricValue, ...]:
-    """The stream's metrics over the newest `window_days`, by name; only `names` where given.
+    """The stream's metrics over the newest window, by name and segment; only `names` where given.
 
-    Empty before the first build, and for a stream that the marts do not know yet.
+    Empty before the first build, for a stream that the marts do not know yet, and of a sprint where there is none.
     """
     if missing_marts(connection):
         return ()
@@ -32,17 +46,57 @@ def current_metrics(
                 and stream_id = :stream_id
                 and window_name = :window_name
                 and (cardinality(cast(:names as text[])) = 0 or metric_name = any(cast(:names as text[])))
-            order by metric_name, percentile
+            order by metric_name, segment, percentile
             """
         ),
         {
             "stream_type": selection.stream_type,
             "stream_id": selection.stream_id,
-            "window_name": window_name(window_days),
+            "window_name": window_name(window),
             "names": list(names),
         },
     ).mappings()
     return tuple(_metric_value(row) for row in rows)
+
+
+def metrics_between(
+    connection: Connection, selection: Selection, first_day: date, last_day: date
+) -> tuple[WindowValue, ...]:
+    """The stream's metrics over any window, both days included, by name and segment: what was ever observed by then.
+
+    By the same definitions as the daily rows. Empty before the first build. Raises `InvalidWindow` for a window that
+    ends before it begins or has more than `MOST_DAYS_OF_A_WINDOW` days.
+    """
+    days = (last_day - first_day).days + 1
+    if days < 1:
+        raise InvalidWindow(f"A window must end on or after the day on which it begins: {first_day} to {last_day}.")
+    if days > MOST_DAYS_OF_A_WINDOW:
+        raise InvalidWindow(f"A window has {MOST_DAYS_OF_A_WINDOW} days at most; {first_day} to {last_day} has {days}.")
+    if missing_marts(connection):
+        return ()
+    rows = connection.execute(
+        text("select * from metrics.stream_metrics_between(:stream_type, :stream_id, :first_day, :last_day)"),
+        {
+            "stream_type": selection.stream_type,
+            "stream_id": selection.stream_id,
+            "first_day": first_day,
+            "last_day": last_day,
+        },
+    ).mappings()
+    return tuple(
+        WindowValue(
+            metric_name=row["metric_name"],
+            segment=row["segment"],
+            percentile=row["percentile"],
+            first_day=first_day,
+            last_day=last_day,
+            value=number(row["metric_value"]),
+            unit=row["metric_unit"],
+            sample_size=row["sample_size"],
+            excluded_count=row["excluded_count"],
+        )
+        for row in rows
+    )
 
 
 def metric_catalogue(connection: Connection) -> dict[str, CatalogueEntry]:
@@ -81,6 +135,8 @@ def _metric_value(row: RowMapping) -> MetricValue:
         trend_percentage=number(row["trend_percentage"]),
         is_low_confidence=bool(row["is_low_confidence"]),
         confidence_reason=row["confidence_reason"],
+        segment=row["segment"],
+        window_name=row["window_name"],
     )
 
 

@@ -52,11 +52,8 @@ def data_as_of(connection: Connection) -> datetime | None:
             """
             select greatest(
                 (select max(as_of) from metrics.wip_by_stage),
-                (
-                    select max(computed_at)
-                    from metrics.daily_stream_metrics
-                    where metric_date = (select max(metric_date) from metrics.daily_stream_metrics)
-                )
+                -- The newest windows end with the instant of the build; rows of days keep their own.
+                (select max(window_end) from metrics.current_metrics)
             )
             """
         )

@@ -13,18 +13,13 @@ from uuid import UUID
 StreamType = Literal["all", "delivery", "tech"]
 ErrorState = Literal["success", "missing_mapping", "no_data", "calculation_error"]
 Direction = Literal["up", "down", "flat"]
+# A rolling window by its days; the running sprint of a delivery stream; or the value of a day, for metrics of state.
+Window = int | Literal["sprint", "day"]
 
 # The marts hold one row for all streams together; an item that belongs to two streams counts once there.
 ALL_STREAMS_ID = UUID(int=0)
 WINDOWS = (7, 30, 90)
 DEFAULT_WINDOW = 30
-
-
-def window_name(window_days: int) -> str:
-    """The name under which the marts keep a rolling window of this many days."""
-    return f"{window_days}d"
-
-
 DORA_METRICS = frozenset(
     {
         "deployment_frequency",
@@ -34,8 +29,16 @@ DORA_METRICS = frozenset(
         "ttr_mean",
         "lead_time_p50",
         "lead_time_p85",
+        "failed_deployment_recovery_time",
+        "deployment_rework_rate",
     }
 )
+MOST_DAYS_OF_A_WINDOW = 365
+
+
+def window_name(window: Window) -> str:
+    """The name under which the marts keep a window."""
+    return window if isinstance(window, str) else f"{window}d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,8 @@ class MetricValue:
     trend_percentage: float | None
     is_low_confidence: bool
     confidence_reason: str | None
+    segment: str | None = None
+    window_name: str = "30d"
 
     @property
     def total_count(self) -> int:
@@ -122,6 +127,21 @@ class MetricValue:
     def metric_type(self) -> Literal["dora", "flow"]:
         """Which of the two families of specification 000 the metric belongs to."""
         return "dora" if self.metric_name in DORA_METRICS else "flow"
+
+
+@dataclass(frozen=True, slots=True)
+class WindowValue:
+    """One metric over a window that the reader chose. `value` is None where there was nothing to compute it from."""
+
+    metric_name: str
+    segment: str | None
+    percentile: int | None
+    first_day: date
+    last_day: date
+    value: float | None
+    unit: str
+    sample_size: int
+    excluded_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +235,7 @@ class Series:
     dates: tuple[date, ...]
     values: tuple[float | None, ...]
     sample_sizes: tuple[int, ...]
+    segment: str | None = None
 
     @property
     def has_values(self) -> bool:

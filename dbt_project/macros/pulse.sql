@@ -19,7 +19,20 @@
     {%- endif %}
 {% endmacro %}
 
-{# The mean of a score, unless too few answered. #}
-{% macro pulse_mean(score) -%}
-    case when count(*) >= {{ var('pulse_minimum_responses') }} then round(avg({{ score }}), 4) end
+{# Further condition: a period that is worked out anew, or was never worked out. Nothing on a full build. #}
+{% macro and_not_kept() %}
+    {%- if not execute or is_incremental() %}
+        and (
+            survey_period >= {{ first_survey_period_in_full() }}
+            or survey_period not in (select kept.survey_period from {{ this }} as kept)
+        )
+    {%- endif %}
+{%- endmacro %}
+
+{# The mean of a score over everybody who answered, unless too few did. #}
+{% macro pulse_mean(total) -%}
+    case
+        when sum(response_count) >= {{ var('pulse_minimum_responses') }}
+            then round(sum({{ total }})::numeric / sum(response_count), 4)
+    end
 {%- endmacro %}

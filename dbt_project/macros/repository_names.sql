@@ -97,9 +97,9 @@
 {#
   The technology stream that an unregistered repository comes from: that of the App's installation (004 §5.3.3), where
   it is one stream's alone, else that of the organisation, or of the group above it. For a lateral join, beside CTEs
-  `tech_streams` and `installations`.
+  `tech_streams` and `installations`; where it is not `needed`, nothing is looked up.
 #}
-{% macro stream_of_origin(repo_full_name, installation_id) %}
+{% macro stream_of_origin(repo_full_name, installation_id, needed) %}
     select origin.stream_id
     from (
         select
@@ -108,7 +108,8 @@
             0 as depth
         from tech_streams
         where
-            github_install_id = coalesce(
+            {{ needed }}
+            and github_install_id = coalesce(
                 {{ installation_id }},
                 (
                     select installations.installation_id
@@ -131,7 +132,7 @@
             2,
             -length(github_org)
         from tech_streams
-        where starts_with(lower({{ repo_full_name }}), lower(github_org) || '/')
+        where {{ needed }} and starts_with(lower({{ repo_full_name }}), lower(github_org) || '/')
     ) as origin
     order by origin.preference, origin.depth, origin.stream_id
     limit 1

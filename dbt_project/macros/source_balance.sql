@@ -6,6 +6,7 @@
     stg_jira__issue_events
     stg_jira__sprint_events
     stg_push__surveys
+    stg_push__survey_results
     stg_github__pushes
 {% endmacro %}
 

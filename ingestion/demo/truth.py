@@ -44,7 +44,20 @@ class FlowNumbers:
     cycle_time_p50: float | None
     cycle_time_p85: float | None
     cycle_time_p95: float | None
+    cycle_time_mean: float | None
     flow_efficiency: float | None
+    lead_time_items_p50: float | None
+    lead_time_items_p85: float | None
+
+    @property
+    def flow_velocity(self) -> int:
+        """Items finished: the company maps no field of its own for the end of work."""
+        return self.throughput
+
+    @property
+    def flow_time(self) -> float | None:
+        """Mean of the cycle times, for the same reason."""
+        return self.cycle_time_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +113,18 @@ class Truth:
     dora: dict[tuple[str, int], DoraNumbers]  # (technology stream or all, days)
     items: dict[str, ItemTruth]
     deployments: tuple[DeploymentTruth, ...]
+
+    def standing_on(self, day: date) -> dict[tuple[str, str], int]:
+        """Items by stream and stage at the end of a day; their streams are those that they have in the end."""
+        standing: Counter[tuple[str, str]] = Counter()
+        for item in self.items.values():
+            stages = [stage for at, stage in item.stages if day_of(at) <= day]
+            if item.is_deleted or not stages or stages[-1] not in _SHOWN_STAGES:
+                continue
+            for stream in (ALL, item.delivery_stream, *item.tech_streams):
+                if stream is not None:
+                    standing[stream, stages[-1]] += 1
+        return dict(standing)
 
     def in_stage(self, stream: str, stage: str) -> int:
         """Items of a stream that are in a stage, worked on or waiting."""
@@ -165,13 +190,17 @@ def _flow_numbers(items: Sequence[ItemTruth], stream: str, last_day: date, days:
     ]
     cycles = [item.cycle_time_days for item in finished if item.cycle_time_days is not None]
     efficiencies = [item.flow_efficiency_pct for item in finished if item.flow_efficiency_pct is not None]
+    leads = [item.lead_time_days for item in finished if item.lead_time_days is not None]
     return FlowNumbers(
         throughput=len(finished),
         cycle_times=len(cycles),
         cycle_time_p50=percentile(cycles, 0.5),
         cycle_time_p85=percentile(cycles, 0.85),
         cycle_time_p95=percentile(cycles, 0.95),
+        cycle_time_mean=fmean(cycles) if cycles else None,
         flow_efficiency=fmean(efficiencies) if efficiencies else None,
+        lead_time_items_p50=percentile(leads, 0.5),
+        lead_time_items_p85=percentile(leads, 0.85),
     )
 
 

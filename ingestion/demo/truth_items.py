@@ -38,6 +38,8 @@ class ItemTruth:
     created_at: int
     first_in_progress: int | None
     completed_at: int | None
+    stages: tuple[tuple[int, str | None], ...]  # since when it was in which stage
+    lead_time_days: float | None
     cycle_time_days: float | None
     flow_efficiency_pct: float | None
 
@@ -66,6 +68,8 @@ def item_truth(ticket: Ticket, holidays: Collection[date]) -> ItemTruth:
         created_at=ticket.created_at,
         first_in_progress=started,
         completed_at=completed,
+        stages=tuple((at, STEPS.get(step, (None, False))[0]) for at, step in stays),
+        lead_time_days=None if completed is None else business_days(ticket.created_at, completed, holidays),
         cycle_time_days=cycle,
         flow_efficiency_pct=efficiency,
     )

@@ -29,6 +29,7 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 MaybeText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1_000)]
 LongText = Annotated[str, StringConstraints(max_length=20_000)]
 Score = Annotated[int, Field(ge=1, le=5, strict=True)]
+MeanScore = Annotated[float, Field(ge=1, le=5, strict=True)]
 
 
 class PushedEvent(BaseModel):
@@ -108,10 +109,28 @@ class SurveyEvent(PushedEvent):
         return _possible(value)
 
 
+class SurveyResultEvent(PushedEvent):
+    """What a team answered in one period, averaged by the survey tool that asked (004 §5.5.1); the newest counts."""
+
+    survey_period: Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+    delivery_stream: Text
+    response_count: Annotated[int, Field(ge=1, le=100_000, strict=True)]
+    pace_avg: MeanScore
+    tooling_avg: MeanScore
+    clarity_avg: MeanScore
+    submitted_at: AwareDatetime
+
+    @field_validator("submitted_at")
+    @classmethod
+    def _not_in_the_future(cls, value: datetime) -> datetime:
+        return _possible(value)
+
+
 EVENTS: dict[str, type[PushedEvent]] = {
     "deployment": DeploymentEvent,
     "incident": IncidentEvent,
     "survey": SurveyEvent,
+    "survey_result": SurveyResultEvent,
 }
 
 

@@ -1,4 +1,4 @@
-"""POST /api/v1/events/deployment, /incident, /survey, and /batch for many of them.
+"""POST /api/v1/events/deployment, /incident, /survey, /survey_result, and /batch for many of them.
 
 In: an engine for the keys, an inbox, secrets and settings. Out: Starlette routes.
 """

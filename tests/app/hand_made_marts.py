@@ -58,7 +58,8 @@ create table metrics.metric_catalogue (
 );
 create table metrics.current_metrics (
     stream_type text, stream_id uuid, metric_name text, window_name text, window_days integer, segment text,
-    metric_value numeric, metric_unit text, percentile integer, sample_size integer, excluded_count integer, performance_tier text, tier_colour text,
+    metric_value numeric, metric_unit text, percentile integer, sample_size integer, excluded_count integer,
+    performance_tier text, tier_colour text,
     tier_edition text, window_start timestamptz, window_end timestamptz, error_state text, error_message text,
     previous_value numeric, trend_direction text, trend_percentage numeric, is_low_confidence boolean,
     confidence_reason text
@@ -146,7 +147,7 @@ def current(
         "tier_colour": None,
         "tier_edition": None,
         "window_start": datetime.combine(TODAY - timedelta(days=window_days - 1), datetime.min.time(), UTC),
-        "window_end": datetime.combine(TODAY + timedelta(days=1), datetime.min.time(), UTC),
+        "window_end": AS_OF,
         "error_state": "success" if value is not None else "no_data",
         "error_message": None,
         "previous_value": None,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, text
 
 from app.queries import realtime
-from app.queries.current import current_metrics, metric_catalogue
+from app.queries.current import InvalidWindow, current_metrics, metric_catalogue, metrics_between
 from app.queries.forecast import latest_forecasts
 from app.queries.readiness import data_as_of, missing_marts, why_no_deployments, why_no_work_items
 from app.queries.realtime import cycle_times, find_bottleneck, work_in_progress
@@ -167,3 +167,30 @@ def test_a_stream_that_the_marts_do_not_know_yet_has_no_metrics(company: Company
     with company.engine.connect() as connection:
         assert current_metrics(connection, unknown, 30) == ()
         assert cycle_times(connection, unknown).items == ()
+
+
+def test_a_sprint_is_a_window_of_its_own_even_where_it_is_as_long_as_another(company: Company) -> None:
+    row = marts.current("delivery", company.payments, "throughput", 3, "count", window_days=30) | {
+        "window_name": "sprint"
+    }
+    with company.engine.begin() as connection:
+        marts.insert_rows(connection, "metrics.current_metrics", [row])
+        payments = select_stream(connection, "payments")
+        [in_sprint] = current_metrics(connection, payments, "sprint")
+        [in_month] = current_metrics(connection, payments, 30, names=("throughput",))
+        assert current_metrics(connection, ALL_STREAMS, "sprint") == ()
+    assert (in_sprint.value, in_sprint.window_name, in_month.value) == (3, "sprint", 11)
+
+
+@pytest.mark.parametrize(
+    ("first_day", "last_day", "what"),
+    [
+        (date(2026, 3, 2), date(2026, 3, 1), "2026-03-02 to 2026-03-01"),
+        (date(2025, 3, 2), date(2026, 3, 2), "365 days at most; 2025-03-02 to 2026-03-02 has 366"),
+    ],
+)
+def test_a_window_that_cannot_be_is_refused_and_said_why(
+    company: Company, first_day: date, last_day: date, what: str
+) -> None:
+    with company.engine.connect() as connection, pytest.raises(InvalidWindow, match=what):
+        metrics_between(connection, ALL_STREAMS, first_day, last_day)

@@ -231,7 +231,7 @@ def test_the_story_has_the_numbers_that_one_counts_by_hand(company: Engine, sett
             )
         ).all()
     assert [tuple(row) for row in phases] == [
-        # Opened at 09:00 as a draft, ready 10:00, reviewed 11:00, approved 12:00, merged 13:00, live 15:00.
+        # A draft at 09:00, ready at 10:00, reviewed at 11:00, approved at 12:00, merged at 13:00, live at 15:00.
         (1, 1, 1, 1, 1, 2, 6),
         (2, None, 4, 0, 1, 1, 6),
         (4, None, None, 23, None, None, None),

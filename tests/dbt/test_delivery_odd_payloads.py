@@ -68,7 +68,7 @@ def test_garbled_payloads_stop_no_build_and_hide_no_good_one(inbox: Engine, sett
         {"incident_id": "j", "event_type": "incident_opened", "occurred_at": "now", "severity": 7},
     ]
     names = ("pull_request", "pull_request_review", "deployment_status", "workflow_run")
-    pushes = ("deployment", "incident", "survey")
+    pushes = ("deployment", "incident", "survey", "survey_result")
     deliveries = [Delivery("github", name, payload) for name in names for payload in garbled]
     deliveries += [Delivery("push", name, payload) for name in pushes for payload in garbled]
     land(inbox, [*deliveries, good])

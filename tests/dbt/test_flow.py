@@ -116,7 +116,7 @@ def standing(engine: Engine, stream: str, day: int) -> dict[str, int]:
         where name = '{stream}' and day = '2026-01-{day:02}' and item_count > 0
         """,
     )
-    return dict(rows)  # type: ignore[arg-type]
+    return dict(rows)
 
 
 def test_an_item_stands_where_it_stood_when_the_day_ended(company: Engine) -> None:

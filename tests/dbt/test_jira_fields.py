@@ -21,7 +21,7 @@ from core.database import database_url, make_engine
 from core.settings import Settings
 from tests.conftest import empty_input_tables
 from tests.dbt.jira_payloads import Delivery, iso, land
-from tests.marts import build_marts, marts_database
+from tests.marts import build_marts, marts_database, of_silent_vendors
 
 AS_OF = datetime(2026, 2, 1, tzinfo=UTC)
 FIELDS = {
@@ -172,7 +172,8 @@ def company(settings: Settings) -> Iterator[Engine]:
 def build(settings: Settings, *, full_refresh: bool = False, events_only: bool = False) -> None:
     """The first build of a test is a full one: tables of the test before are there."""
     select = ["+cicd_events", "+incident_events"] if events_only else ["+daily_stream_metrics"]
-    build_marts(settings, AS_OF, full_refresh=full_refresh, select=select, command="run")
+    silent = of_silent_vendors(settings, "git", "github", "push")
+    build_marts(settings, AS_OF, full_refresh=full_refresh, select=select, exclude=silent, command="run")
 
 
 def change(engine: Engine, statement: str) -> None:

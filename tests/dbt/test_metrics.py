@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DataError
 
+from app.queries.current import metrics_between
+from app.queries.values import ALL_STREAMS_ID, Selection
 from core.database import database_url, make_engine
 from core.settings import Settings
 from tests.conftest import empty_input_tables
 from tests.dbt.jira_payloads import CONFIGURATION, Delivery, Ticket, land
-from tests.marts import build_marts, marts_database
+from tests.dbt.metric_changes import STREAMS, Changes
+from tests.marts import build_marts, marts_database, of_silent_vendors
 
 AS_OF = datetime(2026, 2, 1, tzinfo=UTC)
 TABLES = (
@@ -86,7 +91,8 @@ def company(settings: Settings) -> Iterator[Engine]:
 
 
 def build(settings: Settings, *, full_refresh: bool = False) -> None:
-    build_marts(settings, AS_OF, full_refresh=full_refresh, select=("+metrics", "+quality"), command="run")
+    models, silent = ("+metrics", "+quality"), of_silent_vendors(settings, "git", "github", "push")
+    build_marts(settings, AS_OF, full_refresh=full_refresh, select=models, exclude=silent, command="run")
 
 
 def found(engine: Engine, query: str) -> list[tuple[Any, ...]]:
@@ -181,3 +187,116 @@ def test_what_was_built_in_two_steps_is_what_a_full_rebuild_gives(company: Engin
     assert all(in_two_steps[table] for table in TABLES)
     build(settings, full_refresh=True)
     assert in_two_steps == everything()
+
+
+METRIC_MODELS = ("stream_list", "metric_observations", "metric_observation_days", "daily_stream_metrics")
+CYCLES = ("work_item_cycles", "pr_cycles", "deployment_records", "deployment_changes", "incident_records")
+
+
+@pytest.fixture(scope="module")
+def rewritten(company: Engine, settings: Settings) -> Engine:
+    """Another company in the same database, whose past is rewritten at random between builds; the last built twice.
+
+    Runs after the story's tests, whose marts it replaces.
+    """
+    chance = Random(20260201)
+    now = datetime(2026, 6, 1, 15, tzinfo=UTC)
+    with company.begin() as connection:
+        empty_input_tables(connection)
+        connection.execute(text(f"truncate {', '.join(f'cycles.{name}' for name in CYCLES)}, events.pull_requests"))
+        connection.execute(text(STREAMS))
+    for days in (0, 0, 1, 3, 0):
+        now += timedelta(days=days)
+        with company.begin() as connection:
+            Changes(connection, chance, now).some()
+        build_marts(settings, now, select=METRIC_MODELS, command="run")
+    before = written(company)
+    build_marts(settings, now + timedelta(minutes=5), select=METRIC_MODELS, command="run")
+    assert written(company) == before, "a build without news wrote something"
+    return company
+
+
+def written(engine: Engine) -> list[tuple[Any, ...]]:
+    """Where each row lies and which transaction wrote it: the same as long as nothing was rewritten."""
+    return [
+        row
+        for name in METRIC_MODELS[1:]
+        for row in found(engine, f"select cast(ctid as text), cast(xmin as text) from metrics.{name}")
+    ]
+
+
+def test_a_past_rewritten_at_random_gives_the_numbers_of_a_full_rebuild(rewritten: Engine, settings: Settings) -> None:
+    def everything() -> dict[str, list[str]]:
+        return {
+            name: sorted(
+                json.dumps(row[0], sort_keys=True)
+                for row in found(rewritten, f"select to_jsonb(t) - 'computed_at' from metrics.{name} as t")
+            )
+            for name in METRIC_MODELS
+        }
+
+    now = datetime(2026, 6, 5, 15, 5, tzinfo=UTC)
+    piece_by_piece = everything()
+    assert len(piece_by_piece["daily_stream_metrics"]) > 10_000
+    [(instants,)] = found(rewritten, "select count(distinct computed_at) from metrics.daily_stream_metrics")
+    assert instants > 1, "what did not change keeps the instant at which it was computed"
+    build_marts(settings, now, full_refresh=True, select=METRIC_MODELS, command="run")
+    rebuilt = everything()
+    for name in METRIC_MODELS:
+        assert piece_by_piece[name] == rebuilt[name], name
+
+
+def test_any_window_asked_for_has_the_daily_rows_numbers(rewritten: Engine) -> None:
+    """Every metric, stream and kind of window, on forty days: equal to the last digit, and no row on one side alone."""
+    differing = found(
+        rewritten,
+        """
+        with daily as (
+            select * from metrics.daily_stream_metrics
+            where window_name <> 'day' and metric_date between '2026-04-27' and '2026-06-05'
+        ),
+        windows as (
+            select distinct stream_type, stream_id, window_start, metric_date from daily
+            where metric_date - window_start < 365
+        ),
+        asked as (
+            select windows.*, answer.*
+            from windows
+            cross join lateral metrics.stream_metrics_between(stream_type, stream_id, window_start, metric_date)
+                as answer
+        )
+        select *
+        from (select distinct stream_type, stream_id, window_start, metric_date, metric_name, segment, percentile,
+                metric_value, metric_unit, sample_size, excluded_count from daily) as daily
+        full outer join asked on
+            daily.stream_id = asked.stream_id and daily.stream_type = asked.stream_type
+            and daily.window_start = asked.window_start and daily.metric_date = asked.metric_date
+            and daily.metric_name = asked.metric_name and daily.segment is not distinct from asked.segment
+        where (daily.metric_value, daily.metric_unit, daily.sample_size, daily.excluded_count, daily.percentile)
+            is distinct from
+            (asked.metric_value, asked.metric_unit, asked.sample_size, asked.excluded_count, asked.percentile)
+            or daily.metric_name is null or asked.metric_name is null
+        """,
+    )
+    assert differing == []
+    [(windows, kinds)] = found(
+        rewritten,
+        "select count(distinct (stream_id, window_name, metric_date)), count(distinct window_name)"
+        " from metrics.daily_stream_metrics where window_name <> 'day' and metric_date >= '2026-04-27'",
+    )
+    assert (windows > 500, kinds) == (True, 4)
+
+
+def test_a_window_of_more_than_a_year_or_less_than_a_day_is_refused(rewritten: Engine) -> None:
+    everything = Selection("all", ALL_STREAMS_ID, None, "All streams")
+    with rewritten.connect() as connection:
+        assert metrics_between(connection, everything, date(2025, 6, 6), date(2026, 6, 5))
+    for first_day, last_day, message in (
+        ("2025-06-05", "2026-06-05", "has 366"),
+        ("2026-06-05", "2026-06-04", "must end on or after"),
+    ):
+        with pytest.raises(DataError, match=message):
+            found(
+                rewritten,
+                f"select * from metrics.stream_metrics_between('all', '{ALL_STREAMS_ID}', '{first_day}', '{last_day}')",
+            )

@@ -92,6 +92,13 @@ def answers(month: int, people: str) -> list[delivery_payloads.Delivery]:
     ]
 
 
+def averaged() -> delivery_payloads.Delivery:
+    """Identity's tool pushes what five people answered on average."""
+    scores = {"pace_avg": 3, "tooling_avg": 3.5, "clarity_avg": 4}
+    told = {"survey_period": "2026-01", "delivery_stream": "Identity", "response_count": 5, **scores}
+    return delivery_payloads.Delivery("push", "survey_result", told, january(8))
+
+
 @pytest.fixture(scope="module")
 def settings(server: Settings) -> Settings:
     made = make_database(server, "dpp_quality")
@@ -109,7 +116,7 @@ def company(settings: Settings) -> Iterator[Engine]:
         connection.execute(text("update config.delivery_streams set team_size = 6 where name = 'payments'"))
     told = blocked_tickets()
     land(engine, [*told[:4], *defects()[:3]])
-    delivery_payloads.land(engine, answers(1, "abcd"))
+    delivery_payloads.land(engine, [*answers(1, "abcd"), averaged()])
     build(settings, FIRST_DAY, full_refresh=True)
     land(engine, [told[4], defects()[3]])
     delivery_payloads.land(engine, answers(2, "abc"))
@@ -182,12 +189,40 @@ def test_each_day_of_a_shared_technology_is_kept_and_late_blocks_land_where_they
 def test_three_answers_of_six_people_are_a_rate_and_no_average(company: Engine) -> None:
     periods = found(
         company,
-        "select survey_period, response_rate_pct, overall_avg, is_suppressed from metrics.pulse_aggregates order by 1",
+        """
+        select name, survey_period, response_rate_pct, overall_avg, is_suppressed
+        from metrics.pulse_aggregates
+        inner join config.delivery_streams on delivery_stream_id = stream_id
+        order by name, survey_period
+        """,
     )
-    assert periods == [("2026-01", Decimal("66.67"), 3, False), ("2026-02", Decimal("50.00"), None, True)]
+    assert periods == [
+        # Nobody entered how many people identity has.
+        ("identity", "2026-01", None, Decimal("3.5"), False),
+        ("payments", "2026-01", Decimal("66.67"), 3, False),
+        ("payments", "2026-02", Decimal("50.00"), None, True),
+    ]
     # February may still be answered, so January's pulse is the one that stands.
-    assert found(company, "select metric_date, metric_value from metrics.daily_stream_metrics"
-                 " where metric_name = 'team_pulse'") == [(date(2026, 1, 1), 3)]  # fmt: skip
+    pulse = found(
+        company,
+        """
+        select metric_date, metric_value from metrics.daily_stream_metrics
+        inner join config.delivery_streams using (stream_id)
+        where metric_name = 'team_pulse' and name = 'payments'
+        """,
+    )
+    assert pulse == [(date(2026, 1, 1), 3)]
+
+
+def test_what_goes_in_comes_out(company: Engine, settings: Settings) -> None:
+    counted = (
+        "every_defect_is_observed_once",
+        "every_defect_is_in_a_pair_or_counted_beside",
+        "every_answer_is_in_one_average",
+        "test_type:data,cross_stream_correlations",
+        "test_type:data,quality_rates",
+    )
+    assert len(build_marts(settings, LAST_DAY, select=counted, command="test")) > len(counted)
 
 
 def test_no_mart_holds_what_somebody_wrote(company: Engine) -> None:
@@ -208,11 +243,12 @@ def test_what_was_built_on_two_days_is_what_a_full_rebuild_gives(company: Engine
 
 
 def test_averages_outlive_the_answers_that_are_deleted_after_a_year(company: Engine, settings: Settings) -> None:
-    before = found(company, "select to_jsonb(t) from metrics.pulse_aggregates t order by survey_period")
+    kept = "select to_jsonb(t) from metrics.pulse_aggregates t order by delivery_stream_id, survey_period"
+    before = found(company, kept)
     with company.begin() as connection:
         connection.execute(text("delete from landing.raw_events where event_name = 'survey'"))
     build_marts(
         settings, A_YEAR_LATER, full_refresh=True, select=("pulse_responses", "pulse_aggregates"), command="run"
     )
     assert found(company, "select count(*) from events.pulse_responses") == [(0,)]
-    assert found(company, "select to_jsonb(t) from metrics.pulse_aggregates t order by survey_period") == before
+    assert found(company, kept) == before

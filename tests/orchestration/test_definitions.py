@@ -35,6 +35,9 @@ json.dump({
         job: [name(key) for key in definitions.resolve_job_def(job).asset_layer.executable_asset_keys]
         for job in ("rebuild", "update_marts", "sprints", "daily", "tidy")
     },
+    "steps": {
+        job: sorted(node.name for node in definitions.resolve_job_def(job).nodes) for job in ("rebuild", "daily")
+    },
     "nightly": [node.name for node in definitions.resolve_job_def("reconcile").nodes],
     "schedules": {schedule.name: schedule.cron_schedule for schedule in repository.schedule_defs},
     "sensors": [sensor.name for sensor in repository.sensor_defs],
@@ -121,6 +124,12 @@ def test_the_jobs_build_what_they_say(graph: dict[str, Any]) -> None:
     assert set(jobs["rebuild"]) == {key for key in graph["built"] if not key.startswith("raw_")}
     assert set(jobs["daily"]) == set(graph["built"])
     assert jobs["tidy"] == []
+
+
+def test_a_build_runs_dbt_once_and_the_forecasts_after_it(graph: dict[str, Any]) -> None:
+    """Metrics show forecasts, and forecasts are made from metrics: nothing may cut the build in two around them."""
+    forecasts = ["forecast__forecast_calibrations", "forecast__forecast_snapshots", "forecast__sprint_confidence"]
+    assert graph["steps"] == {"rebuild": [*forecasts, "marts"], "daily": [*forecasts, "marts"]}
 
 
 def test_the_clock_and_arrivals_start_runs(graph: dict[str, Any]) -> None:

@@ -49,7 +49,7 @@ def _asked(*, is_all: bool) -> Plan:
         window_weeks=int(
             window.selectbox("Weeks to draw from", WINDOWS, index=WINDOWS.index(12), key="what_if_window")
         ),
-        weeks_off=weeks_between(away.date_input("Nobody works from, to", value=(), key="what_if_away")),
+        weeks_off=weeks_between(away.date_input("Nobody works from, to", value=[], key="what_if_away")),
         by=by.date_input("How many by", value=None, key="what_if_by"),
     )
 

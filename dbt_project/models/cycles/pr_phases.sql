@@ -66,7 +66,8 @@ bounded as (
     select
         placed.*,
         greatest(placed.became_ready_at, placed.started_at) as ready_from,
-        case when placed.first_live_at is not null then greatest(placed.first_live_at, placed.merged_at) end as live_from,
+        case when placed.first_live_at is not null then greatest(placed.first_live_at, placed.merged_at) end
+            as live_from,
         coalesce(placed.accepted_at, placed.merged_at) as decided_at
     from placed
 ),

@@ -176,8 +176,12 @@ final as (
     -- A vendor's own events come from an installation or an organisation, which is the stream (004 §5.3.3, §5.3.5);
     -- pushed ones name a repository, which must be registered (§5.4.3).
     left join lateral (
-        {{- stream_of_origin('linked.repo_full_name', 'linked.installation_id') }}
-    ) as origin on repositories.repo_id is null and linked.source in ('github', 'gitlab', 'bitbucket')
+        {{- stream_of_origin(
+            'linked.repo_full_name',
+            'linked.installation_id',
+            "repositories.repo_id is null and linked.source in ('github', 'gitlab', 'bitbucket')"
+        ) }}
+    ) as origin on true
     left join pull_requests
         on
             linked.repo_full_name = pull_requests.repo_full_name

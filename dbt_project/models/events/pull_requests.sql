@@ -299,8 +299,8 @@ placed as (
     left join first_pushes on known.pull_request_key = first_pushes.pull_request_key
     left join repositories on lower(known.repo_full_name) = lower(repositories.present_full_name)
     left join lateral (
-        {{- stream_of_origin('known.repo_full_name', 'known.installation_id') }}
-    ) as origin on repositories.repo_id is null
+        {{- stream_of_origin('known.repo_full_name', 'known.installation_id', 'repositories.repo_id is null') }}
+    ) as origin on true
     left join tech_streams on tech_streams.stream_id = coalesce(repositories.tech_stream_id, origin.stream_id)
 ),
 

@@ -193,33 +193,22 @@ rates_of_metrics as (
     cross join lateral unnest(string_to_array(metric_catalogue.confidence_rates, ';')) as listed (rate_name)
 ),
 
--- What is short of its target in a stream. An untagged ticket has no stream whose rate it could lower, so for delivery
--- streams tagging is judged for all together, as is every rate that a stream has none of.
+-- What is short of its target in a stream; quality_rates tells what a stream is rated by.
 weak_rates as (
     select
         rates_of_metrics.metric_name,
-        stream_list.stream_type,
-        stream_list.stream_id,
+        quality_rates.stream_type,
+        quality_rates.stream_id,
         string_agg(
-            quality_rates.display_name || ' is ' || round(quality_rates.rate_pct) || ' %, below the target of '
-            || round(quality_rates.target_pct) || ' %',
+            quality_rates.display_name || ' is ' || trim_scale(trunc(quality_rates.rate_pct, 1))
+            || ' %, below the target of ' || trim_scale(round(quality_rates.target_pct, 1)) || ' %',
             '; '
             order by quality_rates.display_name
         ) as confidence_reason
-    from stream_list
-    cross join rates_of_metrics
-    inner join quality_rates on rates_of_metrics.rate_name = quality_rates.metric_name
-    left join quality_rates as own
-        on
-            rates_of_metrics.rate_name = own.metric_name
-            and stream_list.stream_type = own.stream_type
-            and stream_list.stream_id = own.stream_id
-            and (own.stream_type <> 'delivery' or own.metric_name <> 'ticket_stream_tagging_rate')
-    where
-        quality_rates.rate_pct < quality_rates.target_pct
-        and quality_rates.stream_type = coalesce(own.stream_type, 'all')
-        and quality_rates.stream_id = coalesce(own.stream_id, '{{ all_streams_id() }}'::uuid)
-    group by rates_of_metrics.metric_name, stream_list.stream_type, stream_list.stream_id
+    from quality_rates
+    inner join rates_of_metrics on quality_rates.metric_name = rates_of_metrics.rate_name
+    where quality_rates.is_below_target
+    group by rates_of_metrics.metric_name, quality_rates.stream_type, quality_rates.stream_id
 ),
 
 -- Jira is in use, nothing else ever fed the metric, and the fields that could are not mapped (000 §1): name them.

@@ -11,30 +11,49 @@
 with pulse_responses as (
     select *
     from {{ ref('pulse_responses') }}
-    where
-        delivery_stream_id is not null
-        and received_at <= {{ as_of() }}
-        {%- if not execute or is_incremental() %}
-        and (
-            survey_period >= {{ first_survey_period_in_full() }}
-            or survey_period not in (select kept.survey_period from {{ this }} as kept)
-        )
-        {%- endif %}
+    where delivery_stream_id is not null and received_at <= {{ as_of() }} {{- and_not_kept() }}
+),
+
+pulse_results as (
+    select *
+    from {{ ref('pulse_results') }}
+    where delivery_stream_id is not null and received_at <= {{ as_of() }} {{- and_not_kept() }}
 ),
 
 delivery_streams as (
     select * from {{ source('config', 'delivery_streams') }}
 ),
 
+-- What people answered here, and what a survey tool had averaged: the answers of both.
+totals as (
+    select
+        delivery_stream_id,
+        survey_period,
+        1 as response_count,
+        pace_score as pace_total,
+        tooling_score as tooling_total,
+        clarity_score as clarity_total
+    from pulse_responses
+    union all
+    select
+        delivery_stream_id,
+        survey_period,
+        response_count,
+        pace_avg * response_count,
+        tooling_avg * response_count,
+        clarity_avg * response_count
+    from pulse_results
+),
+
 answered as (
     select
         delivery_stream_id,
         survey_period,
-        count(*)::integer as response_count,
-        {{ pulse_mean('pace_score') }} as pace_avg,
-        {{ pulse_mean('tooling_score') }} as tooling_avg,
-        {{ pulse_mean('clarity_score') }} as clarity_avg
-    from pulse_responses
+        sum(response_count)::integer as response_count,
+        {{ pulse_mean('pace_total') }} as pace_avg,
+        {{ pulse_mean('tooling_total') }} as tooling_avg,
+        {{ pulse_mean('clarity_total') }} as clarity_avg
+    from totals
     group by delivery_stream_id, survey_period
 ),
 

@@ -58,30 +58,6 @@ contributions as (
     where event_type = 'review_submitted' and reviewer_hash is not null and not reviewer_is_bot
 ),
 
-today as (
-    select {{ local_date(as_of()) }} as today
-),
-
-windows as (
-    select
-        '30d' as window_name,
-        today - 29 as window_start,
-        today as window_end
-    from today
-    union all
-    select
-        '90d',
-        today - 89,
-        today
-    from today
-    union all
-    select
-        'month',
-        months.month_start,
-        (months.month_start + interval '1 month')::date - 1
-    from (select distinct date_trunc('month', happened_on)::date as month_start from reviews) as months
-),
-
 by_reviewer as (
     select
         reviews.tech_stream_id,
@@ -91,7 +67,10 @@ by_reviewer as (
         reviews.reviewer_hash,
         sum(reviews.review_count) as review_count
     from reviews
-    inner join windows on reviews.happened_on between windows.window_start and windows.window_end
+    cross join lateral (
+        {{- windows_of_a_day('reviews.happened_on') }}
+    ) as windows (window_name, window_start, window_end)
+    where reviews.happened_on >= windows.window_start
     group by
         reviews.tech_stream_id,
         windows.window_name,
@@ -120,7 +99,10 @@ contributors as (
         windows.window_start,
         count(distinct contributions.person_hash) as contributor_count
     from contributions
-    inner join windows on contributions.happened_on between windows.window_start and windows.window_end
+    cross join lateral (
+        {{- windows_of_a_day('contributions.happened_on') }}
+    ) as windows (window_name, window_start, window_end)
+    where contributions.happened_on >= windows.window_start
     group by contributions.tech_stream_id, windows.window_name, windows.window_start
 ),
 

@@ -105,7 +105,7 @@ paths as (
 ),
 {%- endif %}
 
--- On each of its days an item leaves one stage and enters another.
+-- On each of its days an item leaves one stage and enters another, and may come further than ever before.
 moves as (
     select
         paths.delivery_stream_id,
@@ -116,28 +116,13 @@ moves as (
         - paths.sign * coalesce((steps.stage_before = '{{ stage }}')::integer, 0) as {{ stage }}_change,
         {%- endfor %}
         {%- for stage in pipeline_stages() %}
-        0 as {{ stage }}_reached{{ ',' if not loop.last }}
+        paths.sign * coalesce((paths.reached_days[{{ loop.index }}] = steps.day)::integer, 0) as {{ stage }}_reached
+        {{- ',' if not loop.last }}
         {%- endfor %}
     from paths
     cross join lateral
         unnest(paths.days, paths.stages, array[null::text] || paths.stages) as steps (day, stage, stage_before)
     where steps.day > paths.after_day and steps.day <= paths.until_day
-),
-
-arrivals as (
-    select
-        paths.delivery_stream_id,
-        paths.tech_stream_ids,
-        greatest(reached.day, (select history.first_day from history)) as day,
-        {%- for stage in pipeline_stages() %}
-        0 as {{ stage }}_change,
-        {%- endfor %}
-        {%- for stage in pipeline_stages() %}
-        paths.sign * (reached.rank = {{ loop.index }})::integer as {{ stage }}_reached{{ ',' if not loop.last }}
-        {%- endfor %}
-    from paths
-    cross join lateral unnest(paths.reached_days) with ordinality as reached (day, rank)
-    where reached.day > paths.after_day and reached.day <= paths.until_day
 ),
 
 {% set measures -%}
@@ -153,11 +138,7 @@ summed as (
         {%- for measure in measures.split(',') %}
         sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from (
-        select * from moves
-        union all
-        select * from arrivals
-    ) as changes
+    from moves
     group by delivery_stream_id, tech_stream_ids, day
     having
         (

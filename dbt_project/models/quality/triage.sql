@@ -21,6 +21,10 @@ pulse_responses as (
     select * from {{ ref('pulse_responses') }}
 ),
 
+pulse_results as (
+    select * from {{ ref('pulse_results') }}
+),
+
 pulse_aggregates as (
     select * from {{ ref('pulse_aggregates') }}
 ),
@@ -254,12 +258,24 @@ unknown_survey_streams as (
         'unknown_survey_stream' as kind,
         unknown_stream as reference,
         'Answers for a delivery stream that is not registered: they count in no average' as detail,
-        count(*)::integer as occurrences,
+        sum(response_count)::integer as occurrences,
         min(event_timestamp) as first_seen_at,
         max(event_timestamp) as last_seen_at,
         null::uuid as delivery_stream_id,
         null::uuid as tech_stream_id
-    from pulse_responses
+    from (
+        select
+            unknown_stream,
+            event_timestamp,
+            1 as response_count
+        from pulse_responses
+        union all
+        select
+            unknown_stream,
+            event_timestamp,
+            response_count
+        from pulse_results
+    ) as answered
     where unknown_stream is not null
     group by unknown_stream
 ),

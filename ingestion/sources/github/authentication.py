@@ -7,6 +7,7 @@ GitHub refuses one.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -27,12 +28,12 @@ RENEWED_BEFORE_END = timedelta(minutes=5)
 TokenMaker = Callable[[], tuple[str, datetime]]
 
 
-class Credential(AuthBase):
+class Credential(AuthBase, ABC):
     """What authorises a request. It sets the header itself: `requests` would else let a `.netrc` file override it."""
 
+    @abstractmethod
     def token(self) -> str:
         """The token of the next request."""
-        raise NotImplementedError
 
     def renew(self) -> bool:
         """Asked after a refusal (401): True where the next request would carry another token."""

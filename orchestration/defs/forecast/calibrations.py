@@ -22,6 +22,7 @@ from core.tables import forecast_calibrations
 from orchestration.build_lock import POOL, build_lock
 from orchestration.defs.forecast.snapshots import THROUGHPUT, WORK_IN_PROGRESS
 from orchestration.progress import Step, report
+from orchestration.timings import timed
 
 # A back-test holds everything that the one of the day before held: a year of them shows how it changed.
 KEPT_DAYS = 366
@@ -35,8 +36,12 @@ KEPT_DAYS = 366
 )
 def calibrations(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     """One row per delivery stream, forecast date and percentile: how many past forecasts came true?"""
-    with build_lock(get_engine(), context.log.info), get_engine().begin() as connection:
-        written = write_calibrations(connection, get_settings())
+    with (
+        build_lock(get_engine(), context.log.info),
+        get_engine().begin() as connection,
+        timed(connection, "forecast.forecast_calibrations") as count,
+    ):
+        count.rows = written = write_calibrations(connection, get_settings())
     report(Step(1, 1, "forecast.forecast_calibrations"))
     return dg.MaterializeResult(metadata={"dagster/row_count": written})
 

@@ -19,6 +19,7 @@ from core.settings import Settings, get_settings
 from core.tables import sprint_confidence as confidence_table
 from orchestration.build_lock import POOL, build_lock
 from orchestration.progress import Step, report
+from orchestration.timings import timed
 
 UPSTREAM = (
     ("events", "sprint_snapshots"),
@@ -41,7 +42,8 @@ KEPT_DAYS = 3 * 366
 def sprint_confidences(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     """One row per active sprint and time at which it was looked at: how likely is it to finish what it holds?"""
     with build_lock(get_engine(), context.log.info), get_engine().begin() as connection:
-        written = write_confidences(connection, get_settings())
+        with timed(connection, "forecast.sprint_confidence") as count:
+            count.rows = written = write_confidences(connection, get_settings())
         removed = prune(connection)
     report(Step(1, 1, "forecast.sprint_confidence"))
     return dg.MaterializeResult(metadata={"dagster/row_count": written, "removed_rows": removed})

@@ -23,6 +23,7 @@ from core.settings import Settings, get_settings
 from core.tables import forecast_snapshots
 from orchestration.build_lock import POOL, build_lock
 from orchestration.progress import Step, report
+from orchestration.timings import timed
 
 THROUGHPUT = dg.AssetKey(["metrics", "weekly_throughput"])
 WORK_IN_PROGRESS = dg.AssetKey(["metrics", "wip_by_stage"])
@@ -33,8 +34,12 @@ WORK_IN_PROGRESS = dg.AssetKey(["metrics", "wip_by_stage"])
 )
 def delivery_forecasts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     """One row per delivery stream and forecast date: when will what remains be done?"""
-    with build_lock(get_engine(), context.log.info), get_engine().begin() as connection:
-        written = write_forecasts(connection, get_settings())
+    with (
+        build_lock(get_engine(), context.log.info),
+        get_engine().begin() as connection,
+        timed(connection, "forecast.forecast_snapshots") as count,
+    ):
+        count.rows = written = write_forecasts(connection, get_settings())
     report(Step(1, 1, "forecast.forecast_snapshots"))
     return dg.MaterializeResult(metadata={"dagster/row_count": written})
 

@@ -4,16 +4,14 @@ In: `orchestration.pulls` and the settings. Out: one asset for each raw table, w
 source is configured, and only knows where it is not.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
 from core.settings import get_settings
-from ingestion.operations import Deferred
-from ingestion.pipelines import LoadResult
 from ingestion.sources.tables import RawTable
-from orchestration.pulls import NIGHTLY, PULLS, Pull
+from orchestration.pulls import NIGHTLY, PULLS, Pull, counted, results_of
 
 Definition = dg.AssetSpec | dg.AssetsDefinition
 
@@ -47,25 +45,11 @@ def pulled(pull: Pull) -> list[Definition]:
         retry_policy=dg.RetryPolicy(max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL),
     )
     def step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
-        results = run(pull, context)
+        results = results_of(pull, get_settings(), context.log)
         for table in pull.tables:
-            counts = [result.tables[table.name] for result in results if table.name in result.tables]
-            fetched, loaded = sum(count.fetched for count in counts), sum(count.loaded for count in counts)
-            yield dg.MaterializeResult(
-                asset_key=[table.dataset, table.name], metadata={"fetched": fetched, "loaded": loaded}
-            )
+            yield dg.MaterializeResult(asset_key=[table.dataset, table.name], metadata=counted(table, results))
 
     return [step]
-
-
-def run(pull: Pull, context: dg.AssetExecutionContext) -> Sequence[LoadResult]:
-    """Do it. What a vendor's rate limit puts off is no failure: it goes on with the next run."""
-    try:
-        results = pull.call(get_settings())
-    except Deferred as deferred:
-        context.log.warning(f"{pull.name}: {deferred}")
-        return []
-    return results if isinstance(results, Sequence) else []
 
 
 sources: list[Definition] = [definition for pull in PULLS for definition in pulled(pull)]

@@ -3,14 +3,10 @@
 In: the settings. Out: a job with one step for each source that is configured; a step that fails leaves the others be.
 """
 
-from collections.abc import Sequence
-
 import dagster as dg
 
 from core.settings import get_settings
-from ingestion.operations import Deferred
-from ingestion.pipelines import LoadResult
-from orchestration.pulls import NIGHTLY, Pull
+from orchestration.pulls import NIGHTLY, Pull, counted, results_of
 
 
 def step_of(pull: Pull) -> dg.OpDefinition:
@@ -22,18 +18,11 @@ def step_of(pull: Pull) -> dg.OpDefinition:
         retry_policy=dg.RetryPolicy(max_retries=2, delay=60, backoff=dg.Backoff.EXPONENTIAL),
     )
     def step(context: dg.OpExecutionContext) -> None:
-        try:
-            outcome = pull.call(get_settings())
-        except Deferred as deferred:
-            context.log.warning(f"{pull.name}: {deferred}")
-            return
-        context.log.info(f"{pull.name}: {outcome}")
-        for result in outcome if isinstance(outcome, Sequence) else ():
-            for table in pull.tables:
-                if isinstance(result, LoadResult) and table.name in result.tables:
-                    count = result.tables[table.name]
-                    metadata = {"fetched": count.fetched, "loaded": count.loaded}
-                    context.log_event(dg.AssetMaterialization([table.dataset, table.name], metadata=metadata))
+        results = results_of(pull, get_settings(), context.log)
+        for table in pull.tables:
+            if any(table.name in result.tables for result in results):
+                asset_key, metadata = [table.dataset, table.name], counted(table, results)
+                context.log_event(dg.AssetMaterialization(asset_key, metadata=metadata))
 
     return step
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -20,7 +21,7 @@ from tests.conftest import RunningDoor
 from tests.ingestion.demo.conftest import END, SIGNING
 from tests.marts import build_marts
 
-MODELS = ("+daily_stream_metrics", "+wip_by_stage")
+MODELS = ("+daily_stream_metrics", "+wip_by_stage", "+wip_by_day")
 STREAMS = {
     **{("delivery", stable_id("delivery", stream.name)): stream.name for stream in DELIVERY_STREAMS},
     **{("tech", stable_id("tech", stream.name)): stream.name for stream in TECH_STREAMS},
@@ -91,7 +92,10 @@ def _compare_metrics(engine: Engine, history: History) -> None:
         shown[key] = None if row.metric_value is None else float(row.metric_value)
     wanted: dict[tuple[str, str, int], float | None] = {}
     for (stream, days), flow in truth.flow.items():
-        for name in ("cycle_time_p50", "cycle_time_p85", "cycle_time_p95", "throughput", "flow_efficiency"):
+        for name in (
+            "cycle_time_p50", "cycle_time_p85", "cycle_time_p95", "throughput", "flow_efficiency",
+            "lead_time_items_p50", "lead_time_items_p85", "flow_velocity", "flow_time",
+        ):  # fmt: skip
             wanted[stream, name, days] = getattr(flow, name)
     for (stream, days), dora in truth.dora.items():
         for name in ("deployment_frequency", "change_failure_rate", "change_failure_rate_completed"):
@@ -115,3 +119,11 @@ def _compare_board(engine: Engine, history: History) -> None:
         for row in rows
     }
     assert shown == truth.wip
+    for days_ago in (0, 20, 45):
+        day = truth.last_complete_day - timedelta(days=days_ago)
+        with engine.connect() as connection:
+            rows = connection.execute(
+                text("select * from metrics.wip_by_day where day = :day and item_count > 0"), {"day": day}
+            ).all()
+        standing = {(STREAMS[row.stream_type, row.stream_id], row.stage): row.item_count for row in rows}
+        assert standing == truth.standing_on(day)

@@ -44,6 +44,15 @@ SURVEY: dict[str, Any] = {
     "free_text": "Ask dev-one@example.org",
     "submitted_at": "2026-02-03T10:00:00Z",
 }
+SURVEY_RESULT: dict[str, Any] = {
+    "survey_period": "2026-02",
+    "delivery_stream": "payments",
+    "response_count": 5,
+    "pace_avg": 3.4,
+    "tooling_avg": 4,
+    "clarity_avg": 2.8,
+    "submitted_at": "2026-02-08T10:00:00Z",
+}
 
 
 def push(door: RunningDoor, event: str, payload: object, key: str | None = None, **headers: str) -> httpx.Response:
@@ -111,6 +120,8 @@ def test_an_idempotency_key_makes_one_event_of_two_sends_and_is_each_clients_own
         ("survey", SURVEY | {"pace_score": 6}, "pace_score"),
         ("survey", SURVEY | {"pace_score": "5"}, "pace_score"),
         ("survey", SURVEY | {"survey_period": "2026-13"}, "survey_period"),
+        ("survey_result", SURVEY_RESULT | {"clarity_avg": 0.5}, "clarity_avg"),
+        ("survey_result", SURVEY_RESULT | {"response_count": 0}, "response_count"),
     ],
 )
 def test_a_missing_or_impossible_field_is_refused_by_its_name(
@@ -176,6 +187,11 @@ def test_a_survey_answer_keeps_no_name_and_stays_out_of_the_archive(front_door: 
     from ingestion.landing import Archive
 
     assert list(Archive(front_door.settings.archive_location).read()) == []
+
+
+def test_what_a_survey_tool_averaged_is_taken_as_it_is(front_door: RunningDoor) -> None:
+    assert push(front_door, "survey_result", SURVEY_RESULT).status_code == 202
+    assert stored(front_door) == [("survey_result", SURVEY_RESULT)]
 
 
 def test_when_the_database_is_away_the_sender_is_told_to_send_again(front_door: RunningDoor) -> None:
