@@ -19,6 +19,8 @@ INSTANTS_BY_OTHER_NAMES = frozenset({"event_timestamp", "first_in_progress", "as
 # 004 §4.4.4; and two inner ones that read as sentences: a deployment that went live, one that moves the line.
 FLAGS_BY_OTHER_NAMES = frozenset({"caused_incident", "went_live", "moves_the_line"})
 CLOCKS = re.compile(r"\b(now\(\)|current_date\b|current_timestamp|localtimestamp|(clock|statement)_timestamp\(\))")
+# A list written out has no rule but itself.
+LISTS = frozenset({"flow_item_types"})
 Node = Mapping[str, Any]
 
 
@@ -160,7 +162,7 @@ def test_each_event_cycle_and_metric_has_a_rule_that_stands_as_a_unit_test(
     wrong = [
         model["original_file_path"]
         for model in models
-        if layer(model) in ("events", "cycles", "metrics") and model["name"] not in tested
+        if layer(model) in ("events", "cycles", "metrics") and model["name"] not in tested | LISTS
     ]
     assert not wrong, "\n".join(wrong)
 

@@ -15,7 +15,8 @@ from core.settings import PROJECT_ROOT
 from orchestration.dbt import PROJECT_FOLDER
 
 QUERIES = PROJECT_ROOT / "app" / "queries"
-MART = re.compile(r"\b(?:cycles|metrics|quality|forecast)\.([a-z]\w+)")
+# A table, and no function: those are made of the same tables.
+MART = re.compile(r"\b(?:cycles|metrics|quality|forecast)\.([a-z]\w+)\b(?!\()")
 # Types and names that several modules share; no question of its own.
 NOT_A_QUESTION = frozenset({"__init__", "values"})
 
@@ -53,6 +54,8 @@ def test_an_exposure_names_the_tables_that_its_queries_read(name: str) -> None:
     "module", sorted(path.stem for path in QUERIES.glob("*.py") if path.stem not in NOT_A_QUESTION)
 )
 def test_each_question_belongs_to_an_exposure(module: str) -> None:
+    if not tables_read_by(module):
+        return
     readers = [name for name, one in exposures().items() if module in one["meta"]["reads"]]
     assert readers, f"name app.queries.{module} in meta.reads of an exposure"
 

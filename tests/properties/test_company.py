@@ -34,6 +34,16 @@ BEGINS, ENDS = datetime(2026, 2, 20, tzinfo=UTC), datetime(2026, 5, 20, tzinfo=U
 DAYS_BACK = (0, 1, 13, 45)
 WINDOWS = (7, 30, 90)
 ZONES = ("Africa/Cairo", "Pacific/Auckland")
+# What goes in comes out, and parts make up the whole: dbt's own tests, on increments of a whole company.
+INVARIANTS = (
+    "a_stay_begins_where_the_last_one_ended",
+    "every_completion_is_observed_once",
+    "every_done_ticket_has_a_cycle",
+    "every_ticket_heard_of_is_a_work_item",
+    "percentiles_grow_with_their_rank",
+    "shares_of_a_whole_add_up_to_a_hundred",
+    "what_is_read_becomes_events",
+)
 # Columns that say in which build a row was written.
 TECHNICAL = frozenset({"revision", "computed_at"})
 
@@ -90,6 +100,7 @@ def test_what_became_of_a_company_is_what_the_reference_says(
     for place, arrived in enumerate(dealt_out(company.deliveries, order, builds=2)):
         land(engine_, arrived)
         build(settings, full_refresh=place == 0)
+    build_marts(settings, ENDS, command="test", select=INVARIANTS)
     in_steps = everything(engine_)
     assert_pull_requests(engine_, company)
     assert_deployments(engine_, company)
