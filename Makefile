@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean environment
+.PHONY: help demo test lint bench docs clean environment
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,8 +13,8 @@ PYTHON ?= $(shell for candidate in python3.13 python3.12 python3.11 python3; do 
 	"$$candidate" -c '$(FITS)' 2>/dev/null && command -v "$$candidate" && break; done)
 PIP = $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-compile
 PROVIDER := tests/identity_provider
-# Each process has a PostgreSQL of its own; the tests of a file stay together.
-SIDE_BY_SIDE := -n 2 --dist loadfile
+# Each process has a PostgreSQL of its own; the tests of a file stay together, and the longest files come first.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 CHROMIUMS := chromium chromium-browser google-chrome google-chrome-stable
 
 help: ## List the targets
@@ -45,7 +45,12 @@ lint: $(STAMP) ## Run every static check
 
 bench: $(STAMP) ## Run the benchmarks (minutes)
 	@$(BIN)/python -m benchmarks.git_extraction
+	@$(BIN)/python -m benchmarks.freshness
+	@$(BIN)/python -m benchmarks.forecast
 	@exec $(BIN)/python -m benchmarks.demo
+
+docs: $(STAMP) ## Write docs/metrics.md anew from the catalogue, the published cases and the tiers
+	@exec $(BIN)/python -m app.reports.metrics_page
 
 clean: ## Remove the environment and everything generated; the demo's data in .dpp stays
 	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -51,7 +51,7 @@ def main() -> None:
 def measure(folder: Path, *, quick: bool) -> dict[str, float]:
     """The four figures, in seconds, with everything made in `folder`."""
     home = folder / "home"
-    variables = {"DPP_HOME": str(home), "DPP_PORT": str(_free_port()), "DPP_DAGSTER_PORT": str(_free_port())}
+    variables = {"DPP_HOME": str(home), "DPP_PORT": str(free_port()), "DPP_DAGSTER_PORT": str(free_port())}
     # Over the embedded server: what is set outside for another database does not count here.
     variables["DPP_DATABASE_URL"] = ""
     if quick:
@@ -122,7 +122,8 @@ def full_build(settings: Settings) -> float:
         return round(time.monotonic() - started, 1)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

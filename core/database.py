@@ -23,6 +23,10 @@ DAGSTER_DATABASE = "dpp_dagster"
 BUILD_LOCK = 7_366_001
 LANDING_LOCK = 7_366_002
 MIGRATION_LOCK = 7_366_003
+# Held by the worker that builds what arrives, as long as it lives.
+WORKER_LOCK = 7_366_004
+# Where a writer of `landing` says that something has arrived.
+LANDING_CHANNEL = "landing"
 
 
 class DatabaseUnavailable(Exception):

@@ -103,6 +103,12 @@ class Settings(BaseSettings):
     small_team_minimum: Annotated[int, Field(ge=1)] = Field(
         6, description="Below this many contributors no per-person distribution is shown."
     )
+    pulse_minimum_responses: Annotated[int, Field(ge=1)] = Field(
+        4, description="Below this many answers a survey period of a stream shows no averages."
+    )
+    count_bot_pull_requests: bool = Field(
+        False, description="Whether bots' pull requests count in review and cycle times; else they are left out."
+    )
     jira_url: str | None = Field(
         None, description="Address of the Jira site that is pulled; empty: none. Its secret: jira_api_token."
     )

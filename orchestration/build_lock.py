@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine, text
 
-from core.database import BUILD_LOCK
+from core.database import BUILD_LOCK, WORKER_LOCK
 
 # Dagster's pool for the same purpose: its queue then starts no run that would only wait for the lock.
 POOL = "marts"
@@ -31,8 +31,18 @@ def build_lock(engine: Engine, say: Callable[[str], object]) -> Iterator[None]:
 
 def is_building(engine: Engine) -> bool:
     """Whether somebody holds the build lock now."""
+    return _is_held(engine, BUILD_LOCK)
+
+
+def worker_lives(engine: Engine) -> bool:
+    """Whether a worker builds what arrives (see `orchestration.worker`)."""
+    return _is_held(engine, WORKER_LOCK)
+
+
+def _is_held(engine: Engine, key: int) -> bool:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        free: bool = connection.execute(text("select pg_try_advisory_lock(:key)"), {"key": BUILD_LOCK}).scalar_one()
+        # Shared, so that two who ask at once do not take each other for the holder.
+        free: bool = connection.execute(text("select pg_try_advisory_lock_shared(:key)"), {"key": key}).scalar_one()
         if free:
-            connection.execute(text("select pg_advisory_unlock(:key)"), {"key": BUILD_LOCK})
+            connection.execute(text("select pg_advisory_unlock_shared(:key)"), {"key": key})
         return not free

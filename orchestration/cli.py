@@ -79,6 +79,14 @@ def web(
 
 
 @app.command()
+def worker() -> None:
+    """Build what arrives within seconds, until Ctrl-C. Without it Dagster's sensor does so within a minute."""
+    from orchestration.commands import run_worker_here
+
+    run_worker_here(get_settings())
+
+
+@app.command()
 def build(full_refresh: FullRefresh = False, select: Select = None, line_every: LineEvery = 5.0) -> None:
     """Build the marts and the forecasts from what has arrived, as a Dagster run in this process."""
     from orchestration.commands import build_tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.table import Table
 from sqlalchemy import text
 
 from core.database import database_url, get_engine
+from core.logging import configure_logging
 from core.settings import Settings
 from orchestration.console import Reporter
 from orchestration.errors import CommandError
@@ -46,6 +47,23 @@ def build_tables(
             select=select,
             full_refresh=full_refresh,
         )
+
+
+def run_worker_here(settings: Settings) -> None:
+    """Be the worker until somebody ends this process."""
+    # Dagster takes seconds to import.
+    from orchestration.instance import open_instance
+    from orchestration.supervisor import ending_on_signals
+    from orchestration.worker.loop import run_worker
+    from orchestration.worker.reports import Reports
+
+    configure_logging(settings)
+    with running_database(settings), open_instance(settings) as instance, closing(Reports(instance)) as reports:
+        try:
+            with ending_on_signals():
+                run_worker(settings, reports)
+        except KeyboardInterrupt:
+            sys.stderr.write("Stopped. What arrives now is built by Dagster's sensor.\n")
 
 
 def list_pulls(settings: Settings) -> None:

@@ -69,6 +69,8 @@ def variables(settings: Settings) -> dict[str, str | int]:
         "correlation_window_minutes": settings.correlation_window_minutes,
         "first_deployment_guard_days": settings.first_deployment_guard_days,
         "small_team_minimum": settings.small_team_minimum,
+        "pulse_minimum_responses": settings.pulse_minimum_responses,
+        "count_bot_pull_requests": settings.count_bot_pull_requests,
     }
 
 

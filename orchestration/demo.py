@@ -139,6 +139,8 @@ class Demo:
             "dagster-webserver", [_program("dagster-webserver"), "--workspace", workspace, *address], {}
         )
         self.supervisor.start("dagster-daemon", [_program("dagster-daemon"), "run", "--workspace", workspace], {})
+        # It begins with a whole build, for which nobody needs to wait: the marts are there.
+        self.supervisor.start("worker", [sys.executable, "-m", "orchestration.cli", "worker"], {})
         page_url = f"http://{_reachable(self.settings.host)}:{self.settings.dagster_port}/server_info"
         self.supervisor.wait_until(page, lambda: _answers(page_url), seconds=START_SECONDS)
 

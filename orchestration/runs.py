@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import text
-
 from core.database import get_engine
 from core.settings import Settings
 from orchestration import dbt
@@ -53,6 +51,7 @@ def run_job(
     with open_instance(settings) as instance, _output_to(log_file):
         # Dagster and dbt take seconds to import: only those who build pay for it.
         from orchestration.definitions import definitions
+        from orchestration.defs.operations.jobs import IN_PROCESS_TAG
 
         job = definitions.resolve_job_def(job_name)
         keys = _selected(definitions, job, select)
@@ -61,7 +60,7 @@ def run_job(
                 instance=instance,
                 asset_selection=keys,
                 run_config=_configuration(keys) if full_refresh else None,
-                tags=_tags(whole_job=keys is None),
+                tags={IN_PROCESS_TAG: "true"},
                 raise_on_error=False,
             )
     if not result.success:
@@ -79,14 +78,6 @@ def _selected(definitions: dg.Definitions, job: dg.JobDefinition, select: str | 
     if not keys:
         raise CommandError(f"The selection {select!r} names no table that is built here")
     return keys
-
-
-def _tags(*, whole_job: bool) -> dict[str, str]:
-    """Marks the run as ours, and, where it builds everything, with the newest event that it takes in."""
-    from orchestration.defs.operations.jobs import IN_PROCESS_TAG, LANDING_TAG
-
-    ours = {IN_PROCESS_TAG: "true"}
-    return {**ours, LANDING_TAG: str(_newest_landing_id())} if whole_job else ours
 
 
 def fail_dead_runs(settings: Settings) -> int:
@@ -109,14 +100,6 @@ def fail_dead_runs(settings: Settings) -> int:
         for run in dead:
             instance.report_run_failed(run, "The process of this run had ended without a word.")
     return len(dead)
-
-
-def _newest_landing_id() -> int:
-    with get_engine().connect() as connection:
-        newest: int = connection.execute(
-            text("select coalesce(max(landing_id), 0) from landing.raw_events")
-        ).scalar_one()
-        return newest
 
 
 def _configuration(keys: list[dg.AssetKey] | None) -> dict[str, Any] | None:

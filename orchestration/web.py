@@ -82,7 +82,7 @@ def create_app(settings: Settings, parts: Collection[Part] = EVERYTHING, engine:
     if door is not None:
         web.router.routes.extend(door.routes)
     if Part.api in parts:
-        web.include_router(create_api(engine))
+        web.include_router(create_api(engine, timezone=settings.timezone))
     else:
         web.include_router(_health(Health(engine)))
     if parts != {Part.sink}:

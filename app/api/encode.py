@@ -12,14 +12,17 @@ from app.queries.values import (
     CatalogueEntry,
     CycleTimes,
     Forecast,
+    ForecastWeek,
     MetricValue,
     Selection,
     Series,
     State,
     Stream,
+    TrackRecord,
     WipStage,
     WorkInProgress,
 )
+from app.queries.what_if import Chances, DoneBy, WhatIf
 
 
 def metric(value: MetricValue, entry: CatalogueEntry | None) -> dict[str, Any]:
@@ -118,12 +121,32 @@ def forecast(value: Forecast) -> dict[str, Any]:
         "p70_completion_date": value.p70,
         "p85_completion_date": value.p85,
         "p95_completion_date": value.p95,
-        "distribution": {
-            "week_ends_on": [week.ends_on for week in value.histogram],
-            "share": [week.share for week in value.histogram],
-            "done_by_then": [week.done_by_then for week in value.histogram],
-        },
+        "distribution": _distribution(value.histogram),
+        "simulation": {f"p{percentile}_completion_date": day for percentile, day in value.simulated},
+        "track_record": _track_record(value.track_record) if value.track_record else None,
         "computed_at": value.computed_at,
+    }
+
+
+def what_if(value: WhatIf) -> dict[str, Any]:
+    """The answers to a plan, stream by stream, and all streams together where there are several."""
+    return {
+        "state": state(value.state),
+        "forecast_date": value.forecast_date,
+        "streams": [
+            {
+                "delivery_stream_id": one.delivery_stream_id,
+                "stream_name": one.stream_name,
+                "scope_item_count": one.scope_item_count,
+                "throughput_weeks": one.throughput_weeks,
+                "done": _chances(one.done) if one.done else None,
+                "done_by": _done_by(one.done_by) if one.done_by else None,
+                "note": one.note,
+            }
+            for one in value.streams
+        ],
+        "all_done": _chances(value.together) if value.together else None,
+        "note": value.note,
     }
 
 
@@ -147,6 +170,53 @@ def about(selection: Selection) -> dict[str, Any]:
         "stream_type": selection.stream_type,
         "stream_id": selection.stream_id,
         "stream_name": selection.display_name,
+    }
+
+
+def _distribution(weeks: tuple[ForecastWeek, ...]) -> dict[str, Any]:
+    return {
+        "week_ends_on": [week.ends_on for week in weeks],
+        "share": [week.share for week in weeks],
+        "done_by_then": [week.done_by_then for week in weeks],
+    }
+
+
+def _chances(value: Chances) -> dict[str, Any]:
+    return {
+        "p50_completion_date": value.p50,
+        "p70_completion_date": value.p70,
+        "p85_completion_date": value.p85,
+        "p95_completion_date": value.p95,
+        "distribution": _distribution(value.histogram),
+    }
+
+
+def _done_by(value: DoneBy) -> dict[str, Any]:
+    return {
+        "day": value.day,
+        "weeks": value.weeks,
+        "p50_item_count": value.p50,
+        "p70_item_count": value.p70,
+        "p85_item_count": value.p85,
+        "p95_item_count": value.p95,
+    }
+
+
+def _track_record(value: TrackRecord) -> dict[str, Any]:
+    return {
+        "scope_weeks": value.scope_weeks,
+        "is_stable": value.is_stable,
+        "note": value.note,
+        "hit_rates": [
+            {
+                "percentile": rate.percentile,
+                "forecast_count": rate.forecast_count,
+                "hit_count": rate.hit_count,
+                "hit_rate_pct": rate.hit_rate_pct,
+                "expected_rate_pct": rate.expected_rate_pct,
+            }
+            for rate in value.hit_rates
+        ],
     }
 
 

@@ -6,10 +6,12 @@ its id, name or display name, and all streams together where none is named.
 
 from __future__ import annotations
 
+from datetime import date
 from enum import IntEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, Field
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
@@ -29,8 +31,12 @@ from app.queries.streams import (
 )
 from app.queries.trends import MOST_DAYS, default_days, trends
 from app.queries.values import DEFAULT_WINDOW, DORA_METRICS, MetricValue, Selection
+from app.queries.what_if import Plan, UnanswerablePlan, what_if
+from core.forecasting.what_if import MOST_WEEKS
 
 PREFIX = "/api/v1"
+# More than any backlog; the exact answer for so many takes a second.
+MOST_ITEMS = 10_000
 
 
 class Window(IntEnum):
@@ -39,6 +45,26 @@ class Window(IntEnum):
     week = 7
     month = 30
     quarter = 90
+
+
+class Sampled(IntEnum):
+    """How many past weeks a what-if may draw from."""
+
+    short = 6
+    usual = 12
+    long = 26
+
+
+class WhatIfParameters(BaseModel):
+    """What is to be different; see `app.queries.what_if.Plan`."""
+
+    stream: list[str] = Field([], description="Delivery streams, by id, name or display name; all where left out.")
+    items: int | None = Field(None, ge=0, le=MOST_ITEMS, description="Items to do, in place of those that remain.")
+    scope_change: int = Field(0, ge=-MOST_ITEMS, le=MOST_ITEMS, description="Items more, or fewer if negative.")
+    window_weeks: Sampled = Field(Sampled.usual, description="How many past weeks are drawn from.")
+    week_off: list[date] = Field([], max_length=MOST_WEEKS, description="A day of a coming week that is off.")
+    strength: float = Field(0, ge=0, le=1, description="What a week off still completes: 0 nothing, 0.5 half.")
+    by: date | None = Field(None, description="How many items will be done by the end of this day?")
 
 
 StreamParameter = Annotated[
@@ -54,8 +80,9 @@ DaysParameter = Annotated[
 class MetricsApi:
     """The questions of specification 004 §7.3.2 that this version answers, on one engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, timezone: str) -> None:
         self.engine = engine
+        self.timezone = timezone
 
     def realtime(self, stream: StreamParameter = None) -> Response:
         """Work in progress by stage and the cycle times of the last 30 days."""
@@ -104,6 +131,23 @@ class MetricsApi:
         computed_at = max((one.computed_at for one in answer.forecasts), default=None)
         return success(data, encode.about(selection) | {"window_days": None, "computed_at": computed_at})
 
+    def what_if(self, asked: Annotated[WhatIfParameters, Query()]) -> Response:
+        """When will it be done if scope, holidays or the pace were others, and how many items by a day?
+
+        Several streams: when are all of them done? Exact answers, no simulation.
+        """
+        plan = Plan(
+            asked.items, asked.scope_change, asked.window_weeks.value, tuple(asked.week_off), asked.strength, asked.by
+        )
+        with self.engine.connect() as connection:
+            selections = [_selection(connection, one) for one in asked.stream or ["all"]]
+            try:
+                answer = what_if(connection, selections, plan, timezone=self.timezone)
+            except UnanswerablePlan as error:
+                raise ApiError(422, "unanswerable_plan", str(error)) from None
+            computed_at = data_as_of(connection)
+        return success(encode.what_if(answer), {"streams": len(answer.streams), "computed_at": computed_at})
+
     def delivery_streams(self) -> Response:
         """The delivery streams in use."""
         with self.engine.connect() as connection:
@@ -138,14 +182,15 @@ class Health:
         return success({"ready": True, "is_built": is_built}, {})
 
 
-def create_api(engine: Engine) -> APIRouter:
-    """The router to include in an application; see `app.api` for the composition."""
+def create_api(engine: Engine, *, timezone: str = "UTC") -> APIRouter:
+    """The router to include in an application; see `app.api` for the composition. Days are those of `timezone`."""
     router = APIRouter()
-    api = MetricsApi(engine)
+    api = MetricsApi(engine, timezone)
     readers = APIRouter(prefix=PREFIX, dependencies=[Depends(Readers(engine).require)])
     readers.add_api_route("/metrics/realtime", api.realtime, methods=["GET"], tags=["metrics"])
     readers.add_api_route("/metrics/trends", api.trends, methods=["GET"], tags=["metrics"])
     readers.add_api_route("/metrics/forecast", api.forecast, methods=["GET"], tags=["metrics"])
+    readers.add_api_route("/forecast/what-if", api.what_if, methods=["GET"], tags=["forecast"])
     readers.add_api_route("/streams/delivery", api.delivery_streams, methods=["GET"], tags=["streams"])
     readers.add_api_route("/streams/tech", api.tech_streams, methods=["GET"], tags=["streams"])
     router.include_router(readers)

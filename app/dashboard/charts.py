@@ -142,7 +142,7 @@ def trend_lines(series: Sequence[Series], names: Sequence[str]) -> Spec:
 
 
 def forecast_histogram(one: Forecast) -> Spec:
-    """The share of simulations that end in each week, with the percentile dates as lines."""
+    """The probability that the last item is done in each week, with the percentile dates as lines."""
     rows = [
         {
             "from": _local(week.ends_on - timedelta(days=6)),
@@ -165,7 +165,7 @@ def forecast_histogram(one: Forecast) -> Spec:
             "y": {
                 "field": "share",
                 "type": "quantitative",
-                "axis": VALUE_AXIS | {"title": "of simulations", "format": ".0%"},
+                "axis": VALUE_AXIS | {"title": "probability", "format": ".0%"},
             },
             "tooltip": [
                 {"field": "ends", "type": "temporal", "title": "Week ends", "format": "%-d %b %Y"},

@@ -14,6 +14,7 @@ import streamlit as st
 
 from app.dashboard.connection import connected
 from app.queries import current, forecast, readiness, realtime, streams, trends
+from app.queries import what_if as questions
 from app.queries.values import (
     CatalogueEntry,
     CycleTimes,
@@ -89,3 +90,10 @@ def forecasts(selection: Selection, built: datetime | None) -> Forecasts:
     """The newest forecasts."""
     with connected().engine.connect() as connection:
         return forecast.latest_forecasts(connection, selection)
+
+
+@st.cache_resource(ttl=KEEP_SECONDS, max_entries=MOST_ANSWERS, show_spinner=False)
+def what_if(selection: Selection, plan: questions.Plan, built: datetime | None) -> questions.WhatIf:
+    """The answer to a plan; raises `UnanswerablePlan`."""
+    with connected().engine.connect() as connection:
+        return questions.what_if(connection, [selection], plan, timezone=connected().settings.timezone)

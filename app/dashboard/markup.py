@@ -12,6 +12,7 @@ from html import escape
 
 from app.dashboard import wording
 from app.queries.values import CatalogueEntry, Forecast, MetricValue, State, WorkInProgress
+from app.queries.what_if import Chances
 
 LOW_CONFIDENCE = '<span class="low">Low confidence</span>'
 COLOURS = frozenset({"green", "yellow", "orange", "red"})
@@ -89,7 +90,7 @@ def wip_card(wip: WorkInProgress) -> str:
     return _card("wip", "Work in progress", str(wip.total), parts, "")
 
 
-def forecast_dates(one: Forecast) -> str:
+def forecast_dates(one: Forecast | Chances) -> str:
     """The four dates of a forecast, the one to plan with marked."""
     dates = ((50, one.p50), (70, one.p70), (85, one.p85), (95, one.p95))
     parts = [

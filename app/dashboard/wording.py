@@ -19,6 +19,7 @@ from app.queries.values import (
     Series,
     WorkInProgress,
 )
+from app.queries.what_if import StreamAnswer, WhatIf
 
 STAGE_NAMES = {
     "backlog": "Backlog",
@@ -40,6 +41,8 @@ WINDOWS_BACK = 3
 # A change that rounds to nothing is no news.
 STEADY_PERCENT = 0.5
 NO_VALUE = "—"
+# The percentile to plan with.
+PLANNING_PERCENTILE = 85
 
 
 class Figure(NamedTuple):
@@ -218,6 +221,50 @@ def forecast(one: Forecast) -> str:
         return one.note or "The end lies beyond what can be foreseen."
     likely = f", an even chance by {day(one.p50)}" if one.p50 else ""
     return f"85 % chance by {day(one.p85)}{likely} ({left})."
+
+
+def forecast_basis(one: Forecast) -> str:
+    """What the dates come from, and where the simulation named others."""
+    basis = f"Exact, each week drawn from the last {one.throughput_weeks} weeks."
+    shown = {50: one.p50, 70: one.p70, 85: one.p85, 95: one.p95}
+    if not one.simulated:
+        return basis
+    others = [f"{day(found)} for {percentile} %" for percentile, found in one.simulated if shown[percentile] != found]
+    if others:
+        return f"{basis} {one.simulation_runs:,} simulations, a week off by chance, named {' and '.join(others)}."
+    return f"{basis} {one.simulation_runs:,} simulations named the same dates."
+
+
+def track_record(one: Forecast) -> str:
+    """How the dates to plan with did in the past, and whether the pace is one to plan with; empty without a record."""
+    record = one.track_record
+    rate = record.of(PLANNING_PERCENTILE) if record else None
+    if record is None or rate is None:
+        return ""
+    told = ""
+    if rate.hit_rate_pct is not None:
+        share = f"{rate.hit_rate_pct:.0f} % of {rate.forecast_count:,}"
+        told = f"{share} past {PLANNING_PERCENTILE} % dates held, each for {record.scope_weeks} weeks of work."
+    return " ".join(part for part in (told, record.note) if part)
+
+
+def what_if(one: StreamAnswer) -> str:
+    """One stream's answer to a what-if."""
+    items = f"{one.scope_item_count:,} item{'' if one.scope_item_count == 1 else 's'}"
+    if one.done is None:
+        return f"{items}: {one.note}"
+    when = f"85 % chance by {day(one.done.p85)}" if one.done.p85 else (one.note or "No end can be foreseen.")
+    told = f"{items}: {when.rstrip('.')}."
+    if one.done_by:
+        told += f" By {day(one.done_by.day)} at least {one.done_by.p85:,} with 85 %, {one.done_by.p50:,} with 50 %."
+    return told
+
+
+def together(answer: WhatIf) -> str:
+    """When several streams are all done."""
+    if answer.together is None or answer.together.p85 is None:
+        return answer.note or "No end can be foreseen."
+    return f"85 % chance by {day(answer.together.p85)}. {answer.note or ''}".strip()
 
 
 def forecast_note(note: str) -> str:

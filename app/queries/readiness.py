@@ -16,6 +16,7 @@ MARTS = (
     "cycles.work_item_cycles",
     "cycles.work_items",
     "cycles.deployment_records",
+    "metrics.weekly_throughput",
     "metrics.wip_by_stage",
     "metrics.daily_stream_metrics",
     "metrics.current_metrics",

@@ -255,7 +255,7 @@ class Trends:
 
 @dataclass(frozen=True, slots=True)
 class ForecastWeek:
-    """One bar of a forecast's histogram: the share of simulations that end in the week that ends on this day."""
+    """One bar of a forecast's histogram: the probability that the last item is done in the week that ends that day."""
 
     ends_on: date
     share: float
@@ -263,10 +263,43 @@ class ForecastWeek:
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
-    """The newest forecast of one delivery stream, with the histogram that its dates come from.
+class HitRate:
+    """How many past dates of one percentile held, and how many the forecasts themselves expected to, in percent.
 
-    `method` is `monte_carlo`, `linear` (low confidence: p50 alone) or `none`, in which case `note` says why.
+    Both are None where none has come due.
+    """
+
+    percentile: int
+    forecast_count: int
+    hit_count: int
+    hit_rate_pct: float | None
+    expected_rate_pct: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRecord:
+    """How a stream's past forecasts did. `is_stable` is None where there are too few weeks to judge the pace by.
+
+    Each past forecast asked for `scope_weeks` weeks of work at the pace of then. `note` is about the p85 dates, which
+    are those to plan with.
+    """
+
+    scope_weeks: int
+    hit_rates: tuple[HitRate, ...]
+    is_stable: bool | None
+    note: str | None
+
+    def of(self, percentile: int) -> HitRate | None:
+        """The rate of one percentile."""
+        return next((rate for rate in self.hit_rates if rate.percentile == percentile), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The newest forecast of one delivery stream, with the histogram that its dates come from; both are exact.
+
+    `simulated` are the dates that the simulation named, by percentile: a week off now and then. `method` is
+    `monte_carlo`, `linear` (low confidence: p50 alone) or `none`, in which case `note` says why.
     """
 
     delivery_stream_id: UUID
@@ -283,6 +316,8 @@ class Forecast:
     p95: date | None
     histogram: tuple[ForecastWeek, ...]
     computed_at: datetime
+    simulated: tuple[tuple[int, date], ...] = ()
+    track_record: TrackRecord | None = None
 
     @property
     def is_low_confidence(self) -> bool:

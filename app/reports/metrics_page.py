@@ -1,18 +1,22 @@
-"""The page `docs/metrics.md`, written from the metric catalogue and the tier table, so that nothing is said twice.
+"""The page `docs/metrics.md`, written from the metric catalogue, published cases that the tests compute, and the tiers.
 
-In: the two seeds of the dbt project. Out: Markdown. `python -m app.reports.metrics_page` writes the file.
+In: two seeds of the dbt project and `tests/conformance/cases.toml`, so that nothing is said twice. Out: Markdown.
+`make docs`, or `python -m app.reports.metrics_page`, writes the file.
 """
 
 from __future__ import annotations
 
 import csv
+import tomllib
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from core.settings import PROJECT_ROOT
 
 SEEDS = PROJECT_ROOT / "dbt_project" / "seeds"
+CASES = PROJECT_ROOT / "tests" / "conformance" / "cases.toml"
 PAGE = PROJECT_ROOT / "docs" / "metrics.md"
 INTRODUCTION = """# What each number means
 
@@ -27,10 +31,17 @@ Written from the metric catalogue (`metrics.metric_catalogue`), which the dashbo
   stands beside it.
 - **Tiers** come from `metrics.dora_tiers`, which names source and year.
 """
+COMPARISON = """# Beside the answers of others
+
+Published worked examples: the answer of who published it, ours, and why they differ where they do. A test computes each
+of ours and reads theirs from the published file where there is one.
+
+"""
 
 
 def metrics_page() -> str:
     """The whole page as Markdown."""
+    cases = tomllib.loads(CASES.read_text(encoding="utf-8"))["case"]
     parts = [INTRODUCTION]
     for metric in _rows("metric_catalogue.csv"):
         target = f" Target: {metric['target']} {metric['unit']}." if metric["target"] else ""
@@ -40,9 +51,27 @@ def metrics_page() -> str:
             f"{metric['direction']} is better · changes {metric['refresh']}\n\n"
             f"*{metric['question']}* {metric['formula']} What to do with it: "
             f"{metric['behavioural_intent'][0].lower()}{metric['behavioural_intent'][1:]}{target}\n"
+            f"{_kept_in(metric)}"
         )
+    parts.append(COMPARISON + "".join(_compared(case) for case in cases))
     parts.append("# Tiers\n\n" + "".join(_tiers()))
     return "\n".join(parts)
+
+
+def _kept_in(metric: dict[str, str]) -> str:
+    """Where the values lie, and what weakens them."""
+    rates = [f"`{name}`" for name in metric["confidence_rates"].split(";") if name]
+    weakened = f" Less certain where {' or '.join(rates)} falls short of its target." if rates else ""
+    return f"\nKept in `{metric['mart']}`.{weakened}\n"
+
+
+def _compared(case: dict[str, Any]) -> str:
+    """A case as one paragraph of a list."""
+    metrics = ", ".join(f"`{name}`" for name in case["metrics"])
+    outcome = (
+        f"They say {case['theirs']}, we {case['ours']}. {case['why']}" if case["why"] else f"Both say {case['ours']}."
+    )
+    return f"- **{case['what']}** ({case['source']}; {case['licence']}). {outcome} For {metrics}.\n"
 
 
 def _tiers() -> Iterator[str]:

@@ -28,7 +28,15 @@ from core.tables.config import (
 )
 from core.tables.forecast import forecast_calibrations, forecast_snapshots, sprint_confidence
 from core.tables.landing import dead_letters, deliveries, raw_events
-from core.tables.ops import alerts, audit_log, backfill_requests, calculation_timings, fetch_cursors, fetch_operations
+from core.tables.ops import (
+    alerts,
+    audit_log,
+    backfill_requests,
+    calculation_timings,
+    fetch_cursors,
+    fetch_operations,
+    mart_state,
+)
 
 __all__ = [
     "PIPELINE_STAGES",
@@ -52,6 +60,7 @@ __all__ = [
     "holidays",
     "jira_projects",
     "manual_links",
+    "mart_state",
     "metadata",
     "notes_on_charts",
     "organisation_accounts",

@@ -41,7 +41,8 @@ sprint_confidence = Table(
     instant("computed_at", nullable=False),
     Column("computed_on", Date, nullable=False),
     Column("remaining_count", Integer, nullable=False),
-    Column("working_days_left", Integer, nullable=False),
+    # NULL where nobody said when the sprint ends.
+    Column("working_days_left", Integer),
     Column("sampled_days", Integer, nullable=False),
     Column("simulation_runs", Integer, nullable=False),
     # NULL where there is no history to draw from; `error_state` says so and `note` what is missing.
@@ -62,9 +63,14 @@ forecast_calibrations = Table(
     Column("delivery_stream_id", UUID, nullable=False),
     Column("forecast_date", Date, nullable=False),
     Column("percentile", Integer, nullable=False),
+    # How many weeks of work, at the pace of then, each past forecast was asked about.
+    Column("scope_weeks", Integer, nullable=False),
     Column("forecast_count", Integer, nullable=False),
     Column("hit_count", Integer, nullable=False),
+    # NULL where no forecast has come due.
     Column("hit_rate_pct", Numeric),
+    # What the forecasts themselves expected: weeks are whole, so a p85 week is reached with 85 % or more.
+    Column("expected_rate_pct", Numeric),
     # Whether the weekly throughput was steady enough for its past to be a guide (XmR signals).
     Column("is_stable", Boolean),
     words("note"),

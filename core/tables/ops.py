@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Computed, Identity, Integer, Numeric, Table
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Computed, Identity, Integer, Numeric, Table, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from core.tables.columns import flag, identifier, instant, metadata, one_of, words
@@ -57,6 +57,20 @@ calculation_timings = Table(
     Column("duration_seconds", Numeric, nullable=False),
     Column("rows_written", BigInteger),
     words("status", nullable=False),
+    schema="ops",
+)
+
+mart_state = Table(
+    "mart_state",
+    metadata,
+    # One row: the newest delivery that the marts contain, and a number that grows when a build changed them.
+    Column("singleton", Boolean, primary_key=True, server_default=text("true")),
+    Column("landing_id", BigInteger, nullable=False),
+    instant("built_at", nullable=False),
+    words("built_by", nullable=False),
+    Column("version", BigInteger, nullable=False, server_default=text("0")),
+    CheckConstraint("singleton", name="singleton"),
+    one_of("built_by", ("run", "worker")),
     schema="ops",
 )
 

@@ -75,6 +75,11 @@
     trim_scale(round((extract(epoch from {{ ended_at }} - {{ started_at }}) / 3600)::numeric, 6))
 {%- endmacro %}
 
+{# Elapsed minutes between two instants. #}
+{% macro minutes_between(started_at, ended_at) -%}
+    trim_scale(round((extract(epoch from {{ ended_at }} - {{ started_at }}) / 60)::numeric, 4))
+{%- endmacro %}
+
 {# How long after a deployment an incident is still blamed on it. #}
 {% macro correlation_window() -%}
     interval '{{ var("correlation_window_minutes") }} minutes'

@@ -16,12 +16,23 @@
     ) }}
 {%- endmacro %}
 
-{# Version and variant bits set on 32 hexadecimal digits: digit 13 is the version, digit 17 one of 8, 9, a, b. #}
+{#
+  Version and variant bits set on 32 hexadecimal digits: the seventh byte begins with 3, the ninth with the bits 10. As
+  bytes, and out of a subquery that names the hash once: text functions, and hashing twice, took three times as long.
+#}
 {% macro uuid_from_hash(hash) -%}
-    overlay(
-        (overlay({{ hash }} placing '3' from 13))
-        placing (translate(substr({{ hash }}, 17, 1), '0123456789abcdef', '89ab89ab89ab89ab')) from 17
-    )::uuid
+    (
+        select
+            encode(
+                set_byte(
+                    set_byte(hashed.bytes, 6, get_byte(hashed.bytes, 6) & 15 | 48),
+                    8,
+                    get_byte(hashed.bytes, 8) & 63 | 128
+                ),
+                'hex'
+            )::uuid
+        from (select decode({{ hash }}, 'hex') as bytes from (values (0)) as once (row_number) offset 0) as hashed
+    )
 {%- endmacro %}
 
 {# An instant as a part of a key: whole microseconds since 1970, whatever the session's settings. #}

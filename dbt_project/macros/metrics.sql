@@ -43,8 +43,15 @@
         ('ttr_mean', 'time_to_restore', 'mean', none, 'minutes'),
         ('lead_time_p50', 'lead_time', 'p50', 50, 'hours'),
         ('lead_time_p85', 'lead_time', 'p85', 85, 'hours'),
+        ('failed_deployment_recovery_time', 'failed_deployment_recovery', 'p50', none, 'minutes'),
+        ('deployment_rework_rate', 'deployment_rework', 'mean', none, 'percent'),
+        ('pr_cycle_time_p50', 'pr_cycle_time', 'p50', 50, 'hours'),
+        ('pr_cycle_time_p85', 'pr_cycle_time', 'p85', 85, 'hours'),
+        ('pr_phase_time', 'pr_phase_time', 'mean', none, 'hours'),
         ('review_turnaround_p50', 'review_turnaround', 'p50', 50, 'hours'),
         ('review_turnaround_p85', 'review_turnaround', 'p85', 85, 'hours'),
+        ('defect_escape_rate', 'defect_escape', 'mean', none, 'percent'),
+        ('defect_origin_unknown', 'defect_origin_unknown', 'mean', none, 'percent'),
     ]) }}
 {%- endmacro %}
 

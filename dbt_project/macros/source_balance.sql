@@ -73,6 +73,43 @@
     raw_bitbucket.pull_requests stg_bitbucket__fetched_pull_requests
 {% endmacro %}
 
+{#
+  Fetched tables of which a row becomes several staging rows, or rightly none: table, staging model, the row's key in
+  either, and which rows say nothing yet. Reviews come inside their pull request's row and are counted with it.
+#}
+{% macro readers_of_fetched_histories() -%}
+    {{ return([
+        {
+            'table': 'raw_github.deployments',
+            'reader': 'stg_github__fetched_deployments',
+            'raw_key': "raw.repo_full_name || '/' || raw.deployment_id",
+            'reader_key': "repo_full_name || '/' || pipeline_run_id",
+            'is_silent': 'false',
+        },
+        {
+            'table': 'raw_gitlab.pipelines',
+            'reader': 'stg_gitlab__fetched_pipelines',
+            'raw_key': "'fetched:' || raw.repo_full_name || '/pipeline/' || raw.pipeline_id",
+            'reader_key': 'observation_key',
+            'is_silent': "raw.pipeline ->> 'status' not in ('success', 'failed', 'canceled')",
+        },
+        {
+            'table': 'raw_gitlab.deployments',
+            'reader': 'stg_gitlab__fetched_deployments',
+            'raw_key': "raw.repo_full_name || '/' || raw.deployment_id",
+            'reader_key': "repo_full_name || '/' || pipeline_run_id",
+            'is_silent': "raw.deployment ->> 'status' not in ('running', 'success', 'failed')",
+        },
+        {
+            'table': 'raw_bitbucket.pipelines',
+            'reader': 'stg_bitbucket__fetched_pipelines',
+            'raw_key': "raw.repo_full_name || '/' || raw.pipeline_id",
+            'reader_key': "repo_full_name || '/' || fetched_pipeline_id",
+            'is_silent': "raw.pipeline #>> '{state,name}' <> 'COMPLETED'",
+        },
+    ]) }}
+{%- endmacro %}
+
 {# Every staging model that reads deliveries, each once. #}
 {% macro readers_of_deliveries() %}
     {%- set readers = [] -%}

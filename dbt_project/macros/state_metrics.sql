@@ -6,6 +6,8 @@
     {{ return([
         ('sprint_confidence', 'percent', 1, ['delivery']),
         ('monte_carlo_forecast', 'weeks', 7, ['delivery']),
+        ('team_pulse', 'score', 91, ['delivery']),
+        ('cross_stream_bottleneck', 'rank', 0, ['tech']),
         ('wip', 'count', 0, ['all', 'delivery', 'tech']),
         ('wip_by_stage', 'count', 0, ['all', 'delivery', 'tech']),
         ('flow_load', 'count', 0, ['all', 'delivery', 'tech']),
@@ -27,14 +29,30 @@
 {#
   Where state metrics come from: selects of metric_date, stream_type, stream_id, metric_name, segment, percentile,
   metric_value, sample_size, excluded_count. Tables that grow by days and streams, not by events: they are read whole.
+  A unit test overrides `state_areas`, so that it needs no inputs of the others.
 #}
-{% macro state_metric_sources() -%}
+{% macro state_areas() -%}
     {{ return([
-        sprint_confidence_by_day(),
-        monte_carlo_forecast_by_day(),
-        work_in_progress_by_day(),
-        flow_load_by_day(),
+        'sprint_confidence', 'monte_carlo_forecast', 'team_pulse', 'cross_stream_bottleneck', 'work_in_progress', 'flow_load'
     ]) }}
+{%- endmacro %}
+
+{% macro state_metric_source_of(area) -%}
+    {%- if area == 'sprint_confidence' -%}{{ sprint_confidence_by_day() }}
+    {%- elif area == 'monte_carlo_forecast' -%}{{ monte_carlo_forecast_by_day() }}
+    {%- elif area == 'team_pulse' -%}{{ team_pulse_by_day() }}
+    {%- elif area == 'cross_stream_bottleneck' -%}{{ cross_stream_bottleneck_by_day() }}
+    {%- elif area == 'work_in_progress' -%}{{ work_in_progress_by_day() }}
+    {%- elif area == 'flow_load' -%}{{ flow_load_by_day() }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro state_metric_sources() -%}
+    {%- set sources = [] -%}
+    {%- for area in state_areas() -%}
+        {%- do sources.append(state_metric_source_of(area)) -%}
+    {%- endfor -%}
+    {{ return(sources) }}
 {%- endmacro %}
 
 {# The last one that was worked out on a day; of two sprints at once, that of the later computation. #}

@@ -192,3 +192,47 @@
         and not exists (select 1 from {{ ref(model) }} as told where told.{{ key }} = known.{{ key }})
     {%- endif %}
 {% endmacro %}
+
+{# The production deployment that first carried each pull request. #}
+{% macro first_deployments_of_pull_requests() %}
+    select distinct on (changes.repo_full_name, changes.pr_number)
+        changes.repo_full_name,
+        changes.pr_number,
+        changes.deployed_at,
+        changes.record_id
+    from {{ ref('deployment_changes') }} as changes
+    where changes.pr_number is not null
+    order by changes.repo_full_name, changes.pr_number, changes.deployed_at, changes.record_id
+{% endmacro %}
+
+{# A pull request's deployment comes after its cycle is complete, and may be corrected. #}
+{% macro touched_pull_request_phases(given=none) %}
+    select {{ event_id('pull_request_cycle', ['repo_full_name', 'pr_number']) }} as cycle_id
+    from {{ ref('pull_requests') }}
+    where revision > {{ applied_revision() }}
+    union
+    select {{ event_id('pull_request_cycle', ['repo_full_name', 'pr_number']) }}
+    from {{ ref('pr_events') }}
+    where revision > {{ applied_revision() }}
+    union
+    select coalesce(cycles.cycle_id, known.cycle_id)
+    from (
+        select
+            merged.cycle_id,
+            merged.merged_at,
+            first_deployments.deployed_at,
+            first_deployments.record_id
+        from {{ ref('pr_cycles') }} as merged
+        left join ({{ first_deployments_of_pull_requests() }}) as first_deployments
+            on merged.repo_full_name = first_deployments.repo_full_name and merged.pr_number = first_deployments.pr_number
+        where merged.state = 'merged'
+    ) as cycles
+    full join {{ this }} as known on cycles.cycle_id = known.cycle_id
+    where
+        {{ applied_revision() }} < 0
+        or cycles.cycle_id is null
+        or known.cycle_id is null
+        or cycles.record_id is distinct from known.deployment_record_id
+        or case when cycles.deployed_at is not null then greatest(cycles.deployed_at, cycles.merged_at) end
+        is distinct from known.deployed_at
+{% endmacro %}

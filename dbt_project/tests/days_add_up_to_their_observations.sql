@@ -22,9 +22,16 @@ days as (
     group by observation, stream_type, stream_id
 )
 
-select *
+select
+    observations.*,
+    days.observed_count as observed_count_of_days,
+    days.valued_count as valued_count_of_days
 from observations
-full outer join days using (observation, stream_type, stream_id)
+full outer join days
+    on
+        observations.observation = days.observation
+        and observations.stream_type = days.stream_type
+        and observations.stream_id = days.stream_id
 where
     observations.observed_count is distinct from days.observed_count
     or observations.valued_count is distinct from days.valued_count

@@ -1,12 +1,5 @@
--- A metric without its definition in words, or a definition of which there is no metric. What stands in a mart of its own
--- is not listed anywhere else; of those it is asserted that the project has the mart.
-{%- set marts = [] -%}
-{%- if execute -%}
-    {%- for node in graph.nodes.values() if node.resource_type == 'model' -%}
-        {%- do marts.append(node.schema ~ '.' ~ node.name) -%}
-    {%- endfor -%}
-{%- endif %}
-
+-- A metric without its definition in words, or a definition of which there is no metric. What stands in a mart of its
+-- own is listed nowhere else; that the mart is there is asserted where all have been built.
 with defined as (
     select metric_name from ({{ metric_definition_rows() }}) as definitions
     union
@@ -29,4 +22,3 @@ full outer join catalogue on defined.metric_name = catalogue.metric_name
 where
     catalogue.metric_name is null
     or (defined.metric_name is null) = (catalogue.mart = 'metrics.daily_stream_metrics')
-    or catalogue.mart not in ('{{ marts | join("', '") }}')

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import orjson
 from sqlalchemy import Connection, text
 
-from core.database import LANDING_LOCK
+from core.database import LANDING_CHANNEL, LANDING_LOCK
 from ingestion.landing.archive import Archive
 from ingestion.landing.delivery import Delivery, Receipt
 
@@ -87,6 +87,9 @@ def store_batch(connection: Connection, archive: Archive | None, deliveries: Seq
     ]
     if letters:
         connection.execute(_DEAD_LETTER, letters)
+    if stored:
+        # Heard at the commit by whoever builds the marts.
+        connection.execute(text(f"notify {LANDING_CHANNEL}"))
     if archive is not None:
         archive.append(
             (delivery, payload)

@@ -10,13 +10,14 @@ import json
 import ssl
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.app.certificates import Certificate
+from tests.http_server import LoopbackServer
 
 KEY_ID = "the-provider's-key"
 
@@ -29,7 +30,7 @@ class ForgingProvider:
         self.next_token = ""
         self.redeemed: list[str] = []
         handler = type("Handler", (_Handler,), {"provider": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = LoopbackServer(handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate.certificate, certificate.key)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)

@@ -42,6 +42,9 @@ create table metrics.wip_by_stage (
     stream_type text, stream_id uuid, pipeline_stage text, is_active_work boolean, item_count integer,
     blocked_count integer, average_age_days numeric, oldest_age_days numeric, as_of timestamptz
 );
+create table metrics.weekly_throughput (
+    stream_type text, stream_id uuid, week_start date, completed_count integer
+);
 create table metrics.daily_stream_metrics (
     metric_id uuid default gen_random_uuid(), metric_date date, stream_type text, stream_id uuid, metric_name text,
     window_name text, window_days integer, window_start date, percentile integer, segment text,
@@ -330,3 +333,31 @@ def add_forecast(
         )
     """
     connection.execute(text(statement), row)
+
+
+def add_calibrations(connection: Connection, stream_id: UUID, made_on: date, *, hit_count: int) -> None:
+    """The back-test of a day: forty forecasts for each percentile, of an unsteady pace."""
+    statement = """
+        insert into forecast.forecast_calibrations (
+            delivery_stream_id, forecast_date, percentile, scope_weeks, forecast_count, hit_count, hit_rate_pct,
+            expected_rate_pct, is_stable, note
+        )
+        select :stream_id, :made_on, percentile, 8, 40, :hits, 2.5 * :hits, 91, false, 'The pace is not steady.'
+        from unnest(array[50, 70, 85, 95]) as percentiles (percentile)
+    """
+    connection.execute(text(statement), {"stream_id": stream_id, "made_on": made_on, "hits": hit_count})
+
+
+def add_weekly_throughput(connection: Connection, stream_id: UUID, weeks: Sequence[int]) -> None:
+    """Completions of the last full weeks, the newest last."""
+    monday = TODAY - timedelta(days=TODAY.weekday())
+    rows = [
+        {
+            "stream_type": "delivery",
+            "stream_id": stream_id,
+            "week_start": monday - timedelta(weeks=age),
+            "completed_count": count,
+        }
+        for age, count in enumerate(reversed(weeks), start=1)
+    ]
+    insert_rows(connection, "metrics.weekly_throughput", rows)

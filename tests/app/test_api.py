@@ -25,6 +25,7 @@ PATHS = (
     "/api/v1/metrics/realtime",
     "/api/v1/metrics/trends",
     "/api/v1/metrics/forecast",
+    "/api/v1/forecast/what-if",
     "/api/v1/streams/delivery",
     "/api/v1/streams/tech",
 )
@@ -191,7 +192,65 @@ def test_the_newest_forecast_of_a_stream(reader: httpx.Client, company: Company)
     assert not forecast["is_low_confidence"]
 
 
-@pytest.mark.parametrize("path", [path for path in PATHS if "/metrics/" in path])
+def test_a_forecast_carries_how_its_predecessors_did(reader: httpx.Client, company: Company) -> None:
+    with company.engine.begin() as connection:
+        marts.add_forecast(connection, company.payments, marts.TODAY, p85=marts.TODAY + timedelta(days=21))
+        marts.add_calibrations(connection, company.payments, marts.TODAY - timedelta(days=1), hit_count=1)
+        marts.add_calibrations(connection, company.payments, marts.TODAY, hit_count=30)
+    data, _ = data_of(reader, "/api/v1/metrics/forecast", stream="payments")
+    record = data["forecasts"][0]["track_record"]
+    assert (record["scope_weeks"], record["is_stable"]) == (8, False)
+    assert [(rate["percentile"], rate["hit_rate_pct"]) for rate in record["hit_rates"]] == [
+        (percentile, 75.0) for percentile in (50, 70, 85, 95)
+    ]
+
+
+def test_what_if_answers_when_how_many_and_when_all_are_done(reader: httpx.Client, company: Company) -> None:
+    with company.engine.begin() as connection:
+        marts.add_weekly_throughput(connection, company.payments, (5,) * 12)
+        marts.add_weekly_throughput(connection, company.lending, (0,) * 9 + (2,) * 3)
+        marts.insert_rows(connection, "metrics.wip_by_stage", marts.wip("delivery", company.lending, "dev", 4, 0))
+    path = "/api/v1/forecast/what-if"
+    # 35 items are left, backlog included; ten fewer are five weeks, and a week off a sixth.
+    holiday = str(marts.TODAY + timedelta(days=10))
+    by = str(marts.TODAY + timedelta(days=30))
+    data, _ = data_of(reader, path, stream="payments", scope_change=-10, week_off=holiday, by=by)
+    [one] = data["streams"]
+    assert (one["scope_item_count"], one["done"]["p85_completion_date"]) == (25, "2026-04-13")
+    assert (one["done_by"]["weeks"], one["done_by"]["p85_item_count"]) == (4, 15)
+    assert data["all_done"] is None
+    data, _ = data_of(reader, path, stream="payments", items=12, window_weeks=6)
+    assert data["streams"][0]["done"]["p50_completion_date"] == "2026-03-23"
+    data, meta = data_of(reader, path, **{"stream": ["payments", "lending"]})  # type: ignore[arg-type]
+    last = max(one["done"]["p85_completion_date"] for one in data["streams"])
+    assert (meta["streams"], data["all_done"]["p85_completion_date"] >= last) == (2, True)
+    assert "depend" in data["note"]
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("stream=core-api", "technology stream"),
+        ("items=5", "one stream"),
+        ("stream=payments&scope_change=-36", "cannot be taken"),
+        ("stream=payments&by=2020-01-01", "lies before"),
+        ("stream=payments&week_off=2020-01-01", "not a day of"),
+    ],
+)
+def test_a_plan_without_sense_is_an_error_that_says_why(
+    reader: httpx.Client, company: Company, question: str, said: str
+) -> None:
+    error = error_of(reader, "GET", f"/api/v1/forecast/what-if?{question}", 422)
+    assert (error["code"], said in error["message"]) == ("unanswerable_plan", True)
+
+
+@pytest.mark.parametrize("question", ["window_weeks=7", "items=-1", "strength=2", "week_off=soon"])
+def test_a_wrong_parameter_of_a_plan_is_named(reader: httpx.Client, company: Company, question: str) -> None:
+    error = error_of(reader, "GET", f"/api/v1/forecast/what-if?stream=payments&{question}", 422)
+    assert [item["field"].split(".")[0] for item in error["fields"]] == [question.partition("=")[0]]
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if "/metrics/" in path or "/forecast/" in path])
 def test_before_the_first_build_the_answer_says_what_to_do(
     reader: httpx.Client, database_before_build: Engine, path: str
 ) -> None:

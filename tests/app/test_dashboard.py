@@ -183,11 +183,19 @@ def test_without_events_every_zone_names_the_missing_input(
 def test_a_forecast_shows_its_dates_and_its_doubts(page: Page, website: str, company: Company) -> None:
     with company.engine.begin() as connection:
         marts.add_forecast(connection, company.payments, marts.TODAY, marts.TODAY)
+        marts.add_calibrations(connection, company.payments, marts.TODAY, hit_count=30)
+        marts.add_weekly_throughput(connection, company.payments, (5,) * 12)
         note = "Low confidence: a straight line."
         marts.add_forecast(connection, company.lending, marts.TODAY, None, method="linear", note=note)
     streamlit.cache_resource.clear()
     page.goto(f"{website}/?stream=Payments&zones=Forecast")
     expect(page.locator("dl.dates")).to_contain_text("85 % chance by")
+    expect(page.get_by_text("75 % of 40 past 85 % dates held")).to_be_visible()
+    page.get_by_text("What if?").click()
+    change = page.get_by_label("Items more or fewer")
+    change.fill("-10")
+    change.press("Enter")
+    expect(page.get_by_text("25 items: 85 % chance by 6 Apr 2026.")).to_be_visible()
     page.goto(f"{website}/?stream=Lending&zones=Forecast")
     expect(page.locator(".finding .low")).to_have_text("Low confidence")
     expect(page.locator("dl.dates")).to_have_count(0)

@@ -10,6 +10,7 @@ import pytest
 
 from app.dashboard import charts, markup, wording
 from app.dashboard.rows import to_csv
+from app.dashboard.views.what_if import weeks_between
 from app.queries.values import (
     SUCCESS,
     Bottleneck,
@@ -18,12 +19,15 @@ from app.queries.values import (
     FinishedItem,
     Forecast,
     ForecastWeek,
+    HitRate,
     MetricValue,
     Series,
     State,
+    TrackRecord,
     WipStage,
     WorkInProgress,
 )
+from app.queries.what_if import Chances, DoneBy, StreamAnswer, WhatIf
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 METRIC = MetricValue(
@@ -159,6 +163,45 @@ def test_a_forecast_in_a_sentence_claims_no_more_than_its_method_knows() -> None
     linear = replace(FORECAST, method="linear", p70=None, p85=None, p95=None, histogram=())
     assert wording.forecast(linear) == "Around 9 Mar 2026 at the present pace (24 items left)."
     assert wording.forecast(replace(FORECAST, method="none", note="Nothing was completed.")) == "Nothing was completed."
+
+
+def test_a_forecast_tells_where_the_simulation_named_another_week() -> None:
+    assert wording.forecast_basis(FORECAST) == "Exact, each week drawn from the last 12 weeks."
+    same = ((50, date(2026, 3, 9)), (70, date(2026, 3, 16)), (85, date(2026, 3, 16)), (95, date(2026, 3, 23)))
+    assert wording.forecast_basis(replace(FORECAST, simulated=same)).endswith(
+        "10,000 simulations named the same dates."
+    )
+    late = (*same[:3], (95, date(2026, 3, 30)))
+    assert "named 30 Mar 2026 for 95 %" in wording.forecast_basis(replace(FORECAST, simulated=late))
+
+
+def test_a_forecast_tells_how_its_predecessors_did_and_whether_the_pace_is_steady() -> None:
+    record = TrackRecord(8, (HitRate(85, 539, 394, 73.098, 90.7),), False, "The pace is not steady.")
+    assert wording.track_record(replace(FORECAST, track_record=record)) == (
+        "73 % of 539 past 85 % dates held, each for 8 weeks of work. The pace is not steady."
+    )
+    young = TrackRecord(8, (HitRate(85, 0, 0, None, None),), None, "No past forecast has come due yet.")
+    assert wording.track_record(replace(FORECAST, track_record=young)) == "No past forecast has come due yet."
+    assert wording.track_record(FORECAST) == ""
+
+
+def test_an_answer_to_a_what_if_in_a_sentence() -> None:
+    done = Chances(date(2026, 3, 9), None, date(2026, 3, 16), None, ())
+    answer = StreamAnswer(UUID(int=1), "Payments", 20, 12, done, DoneBy(date(2026, 3, 9), 1, 9, 8, 6, 4), None)
+    assert wording.what_if(answer) == (
+        "20 items: 85 % chance by 16 Mar 2026. By 9 Mar 2026 at least 6 with 85 %, 9 with 50 %."
+    )
+    assert wording.what_if(replace(answer, done=None, note="6 are needed.")) == "20 items: 6 are needed."
+    several = WhatIf(SUCCESS, date(2026, 3, 2), (answer, answer), done, "As if alone.")
+    assert wording.together(several) == "85 % chance by 16 Mar 2026. As if alone."
+    assert wording.together(replace(several, together=None, note="Cannot be said.")) == "Cannot be said."
+
+
+def test_time_off_covers_every_week_that_holds_a_day_of_it() -> None:
+    monday = date(2026, 12, 21)
+    assert weeks_between((monday, date(2027, 1, 3))) == (monday, date(2026, 12, 28), date(2027, 1, 3))
+    assert weeks_between((monday, monday)) == (monday,)
+    assert weeks_between((monday,)) == weeks_between(()) == ()
 
 
 def test_freshness_is_told_in_the_organisations_time_and_a_missed_day_stands_out() -> None:

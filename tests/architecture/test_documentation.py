@@ -50,7 +50,7 @@ def test_every_command_is_listed() -> None:
 
 
 def test_the_page_about_metrics_is_the_catalogue() -> None:
-    assert PAGE.read_text(encoding="utf-8") == metrics_page().rstrip("\n") + "\n"
+    assert PAGE.read_text(encoding="utf-8") == metrics_page().rstrip("\n") + "\n", "`make docs` writes it anew"
 
 
 @pytest.mark.parametrize("path", sorted([PROJECT_ROOT / "README.md", *DOCS.glob("*.md")]), ids=lambda path: path.name)

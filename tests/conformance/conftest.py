@@ -16,10 +16,9 @@ from core.api_keys import create_key
 from core.database import database_url, make_engine
 from core.secrets import secrets_for
 from core.settings import Settings
-from ingestion import pipelines
 from ingestion.front_door import FrontDoor
-from tests.conftest import RunningDoor, make_database, serving
-from tests.marts import build_marts
+from tests.conftest import RunningDoor, serving
+from tests.marts import build_marts, marts_database
 
 
 class Database:
@@ -53,12 +52,9 @@ def build_on_real_data(settings: Settings, as_of: datetime) -> None:
 
 
 @pytest.fixture(scope="module")
-def recording(request: pytest.FixtureRequest, server: Settings) -> Iterator[Database]:
-    """A fresh database with empty raw tables, named after the test module."""
-    name = request.module.__name__.rpartition(".")[2].removeprefix("test_")
-    settings = make_database(server, f"dpp_{name}")
-    pipelines.prepare_raw_tables(settings)
-    made = Database(settings)
+def recording(server: Settings) -> Iterator[Database]:
+    """A fresh database with empty raw tables, for the tests of one module."""
+    made = Database(marts_database(server))
     yield made
     made.engine.dispose()
 

@@ -40,6 +40,33 @@ def test_the_simulation_agrees_with_the_exact_distribution_at_every_week(samples
     assert exact[length - 1] > 0.99
 
 
+@settings(max_examples=40, deadline=None)
+@given(samples=histories, scope=st.integers(1, 120))
+def test_the_exact_distribution_is_that_of_one_convolution_a_week(samples: list[int], scope: int) -> None:
+    one_week, unfinished = np.bincount(samples) / len(samples), np.ones(1)
+    for done in exact_distribution(samples, scope):
+        unfinished = np.convolve(unfinished, one_week)[:scope]
+        assert done == pytest.approx(1 - unfinished.sum(), abs=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(samples=histories, scope=st.integers(1, 80), seed=st.integers(0, 2**32))
+def test_a_simulation_of_any_history_keeps_to_the_exact_distribution(samples: list[int], scope: int, seed: int) -> None:
+    runs = 2_000
+    simulated, exact = simulate(samples, scope, runs=runs, seed=seed), exact_distribution(samples, scope)
+    length = min(len(simulated), len(exact))
+    # Six deviations: the seed is any, so a fair generator may not fail once in a thousand years.
+    allowed = 6 * np.sqrt(exact[:length] * (1 - exact[:length]) / runs)
+    assert np.all(np.abs(simulated[:length] - exact[:length]) <= np.maximum(allowed, 10 / runs))
+
+
+def test_a_history_too_long_to_draw_in_blocks_is_drawn_week_by_week() -> None:
+    samples = STEADY * 4
+    simulated, exact = simulate(samples, 60, runs=10_000, seed=3), exact_distribution(STEADY, 60)
+    length = min(len(simulated), len(exact))
+    assert np.max(np.abs(simulated[:length] - exact[:length])) < 0.02
+
+
 def test_the_exact_distribution_is_the_binomial_one_where_weeks_are_coin_tosses() -> None:
     exact = exact_distribution((0, 1), 3)
     for week in range(1, 20):
@@ -76,7 +103,7 @@ def test_a_half_that_is_added_up_from_twelfths_counts_as_a_half() -> None:
 def test_a_constant_pace_has_one_possible_week() -> None:
     result = forecast((5,) * 12, 23)
     assert result.method == "monte_carlo"
-    assert result.weeks == {50: 5, 70: 5, 85: 5, 95: 5} == result.exact_weeks
+    assert result.weeks == {50: 5, 70: 5, 85: 5, 95: 5} == result.simulated_weeks
     assert result.completion_date(85, date(2026, 3, 2)) == date(2026, 4, 6)
 
 

@@ -143,6 +143,7 @@ class PullRequest:
         draft: bool = False,
         kind: str = "User",
         merged: datetime | None = None,
+        closed: datetime | None = None,
     ) -> Delivery:
         """A `pull_request_review` delivery; those carry no sizes."""
         review = {
@@ -152,7 +153,7 @@ class PullRequest:
             "submitted_at": stamp(moment),
             "commit_id": head,
         }
-        content = self._object(moment, head, draft=draft, merged=merged, closed=None)
+        content = self._object(moment, head, draft=draft, merged=merged, closed=closed)
         return self._delivery("pull_request_review", "submitted", moment, {"review": review, "pull_request": content})
 
 

@@ -18,10 +18,9 @@ from sqlalchemy import Engine, text
 
 from core.database import database_url, make_engine
 from core.settings import Settings
-from ingestion.pipelines import prepare_raw_tables
-from tests.conftest import empty_input_tables, make_database
+from tests.conftest import empty_input_tables
 from tests.dbt.delivery_payloads import Delivery, PullRequest, at, deployment, incident, land, ticket
-from tests.marts import build_marts
+from tests.marts import build_marts, built_once, marts_database, of_silent_vendors
 
 AS_OF = datetime(2026, 2, 1, tzinfo=UTC)
 MODELS = ("+deployment_records", "+pr_cycles")
@@ -52,9 +51,7 @@ CONFIGURATION = """
 
 @pytest.fixture(scope="module")
 def settings(server: Settings) -> Settings:
-    made = make_database(server, "dpp_delivery")
-    prepare_raw_tables(made)
-    return made
+    return marts_database(server)
 
 
 @pytest.fixture
@@ -69,7 +66,18 @@ def company(settings: Settings) -> Iterator[Engine]:
 
 
 def build(settings: Settings, *, full_refresh: bool = False) -> None:
-    build_marts(settings, AS_OF, full_refresh=full_refresh, select=MODELS, command="run")
+    silent = of_silent_vendors(settings)
+    build_marts(settings, AS_OF, full_refresh=full_refresh, select=MODELS, exclude=silent, command="run")
+
+
+def build_the_story(company: Engine, settings: Settings) -> None:
+    """The whole story, built from nothing in the order in which it happened."""
+
+    def build_it() -> None:
+        land(company, story())
+        build(settings, full_refresh=True)
+
+    built_once(settings, company, "delivery_story", build_it)
 
 
 def rows(engine: Engine, *, without: AbstractSet[str] = frozenset()) -> dict[str, list[dict[str, Any]]]:
@@ -143,8 +151,7 @@ def test_shuffled_deliveries_in_two_builds_give_what_a_full_rebuild_gives(
     company: Engine, settings: Settings, seed: int
 ) -> None:
     deliveries = story()
-    land(company, deliveries)
-    build(settings, full_refresh=True)
+    build_the_story(company, settings)
     in_order = rows(company, without=ARRIVAL)
 
     with company.begin() as connection:
@@ -163,8 +170,7 @@ def test_shuffled_deliveries_in_two_builds_give_what_a_full_rebuild_gives(
 
 
 def test_the_story_has_the_numbers_that_one_counts_by_hand(company: Engine, settings: Settings) -> None:
-    land(company, story())
-    build(settings, full_refresh=True)
+    build_the_story(company, settings)
     with company.connect() as connection:
         cycles = connection.execute(
             text(
@@ -217,8 +223,7 @@ def test_the_story_has_the_numbers_that_one_counts_by_hand(company: Engine, sett
 
 
 def test_configuration_that_comes_later_reaches_rows_that_were_built(company: Engine, settings: Settings) -> None:
-    land(company, story())
-    build(settings, full_refresh=True)
+    build_the_story(company, settings)
     changes: Sequence[str] = (
         """
         insert into config.repositories (tech_stream_id, github_org, github_repo_name, full_name, deploy_target)
@@ -250,8 +255,7 @@ def test_configuration_that_comes_later_reaches_rows_that_were_built(company: En
 def test_history_that_is_fetched_after_the_webhooks_reaches_rows_that_were_built(
     company: Engine, settings: Settings
 ) -> None:
-    land(company, story())
-    build(settings, full_refresh=True)
+    build_the_story(company, settings)
     with company.begin() as connection:
         for position, number in enumerate((9, 1, 2)):
             sha = f"{number:040x}"
@@ -294,8 +298,7 @@ def test_history_that_is_fetched_after_the_webhooks_reaches_rows_that_were_built
 
 
 def test_a_late_review_rewrites_its_own_pull_request_and_no_other(company: Engine, settings: Settings) -> None:
-    land(company, story())
-    build(settings, full_refresh=True)
+    build_the_story(company, settings)
 
     def versions(table: str) -> dict[str, str]:
         with company.connect() as connection:

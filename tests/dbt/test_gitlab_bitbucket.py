@@ -18,16 +18,15 @@ from core.database import database_url, make_engine
 from core.privacy import Pseudonymiser
 from core.secrets import secrets_for
 from core.settings import Settings
-from ingestion.pipelines import prepare_raw_tables
 from ingestion.sources.bitbucket.pull import pull_bitbucket
 from ingestion.sources.gitlab.pull import pull_gitlab
-from tests.conftest import empty_input_tables, make_database
+from tests.conftest import empty_input_tables
 from tests.dbt import gitlab_bitbucket_history as history
 from tests.dbt.delivery_payloads import Delivery, at, land
 from tests.ingestion.sources.bitbucket.server import BitbucketServer, Repo
 from tests.ingestion.sources.gitlab.server import GitLabServer, Project
 from tests.ingestion.sources.vendor_server import TOKEN
-from tests.marts import build_marts
+from tests.marts import build_marts, marts_database
 
 AS_OF = datetime(2026, 2, 1, tzinfo=UTC)
 TABLES = ("events.pr_events", "events.cicd_events", "cycles.pr_cycles")
@@ -50,8 +49,7 @@ NOT_IN_BITBUCKET = NOT_IN_WEBHOOKS | {"merge_commit_sha", "trigger_type"}
 
 @pytest.fixture(scope="module")
 def settings(server: Settings) -> Settings:
-    made = make_database(server, "dpp_two_vendors")
-    prepare_raw_tables(made)
+    made = marts_database(server)
     made.secrets_path.mkdir(parents=True, exist_ok=True)
     for name in ("gitlab_token", "bitbucket_token"):
         (made.secrets_path / name).write_text(TOKEN)

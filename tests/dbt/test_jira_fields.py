@@ -19,10 +19,9 @@ from sqlalchemy import Engine, text
 
 from core.database import database_url, make_engine
 from core.settings import Settings
-from ingestion.pipelines import prepare_raw_tables
-from tests.conftest import empty_input_tables, make_database
+from tests.conftest import empty_input_tables
 from tests.dbt.jira_payloads import Delivery, iso, land
-from tests.marts import build_marts
+from tests.marts import build_marts, marts_database
 
 AS_OF = datetime(2026, 2, 1, tzinfo=UTC)
 FIELDS = {
@@ -151,9 +150,7 @@ def story(company: Sequence[Ticket]) -> list[Delivery]:
 
 @pytest.fixture(scope="module")
 def settings(server: Settings) -> Settings:
-    made = make_database(server, "dpp_jira_fields")
-    prepare_raw_tables(made)
-    return made
+    return marts_database(server)
 
 
 @pytest.fixture

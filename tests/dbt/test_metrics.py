@@ -20,11 +20,10 @@ from app.queries.current import metrics_between
 from app.queries.values import ALL_STREAMS_ID, Selection
 from core.database import database_url, make_engine
 from core.settings import Settings
-from ingestion.pipelines import prepare_raw_tables
-from tests.conftest import empty_input_tables, make_database
+from tests.conftest import empty_input_tables
 from tests.dbt.jira_payloads import CONFIGURATION, Delivery, Ticket, land
 from tests.dbt.metric_changes import STREAMS, Changes
-from tests.marts import build_marts
+from tests.marts import build_marts, marts_database
 
 AS_OF = datetime(2026, 2, 1, tzinfo=UTC)
 TABLES = (
@@ -71,9 +70,7 @@ def story() -> list[Delivery]:
 
 @pytest.fixture(scope="module")
 def settings(server: Settings) -> Settings:
-    made = make_database(server, "dpp_metrics")
-    prepare_raw_tables(made)
-    return made
+    return marts_database(server)
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +186,12 @@ def test_what_was_built_in_two_steps_is_what_a_full_rebuild_gives(company: Engin
     assert all(in_two_steps[table] for table in TABLES)
     build(settings, full_refresh=True)
     assert in_two_steps == everything()
+
+
+def test_every_metric_of_the_catalogue_has_its_mart(company: Engine) -> None:
+    marts = found(company, "select distinct mart, to_regclass(mart) is not null from metrics.metric_catalogue")
+    assert ("metrics.daily_stream_metrics", True) in marts
+    assert [mart for mart, is_there in marts if not is_there] == []
 
 
 METRIC_MODELS = ("stream_list", "metric_observations", "metric_observation_days", "daily_stream_metrics")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -10,11 +11,10 @@ from sqlalchemy import Engine, text
 
 from core.database import database_url, make_engine
 from core.settings import Settings
-from ingestion.pipelines import prepare_raw_tables
-from tests.conftest import empty_input_tables, make_database
+from tests.conftest import empty_input_tables
 from tests.dbt.jira_payloads import CONFIGURATION, Delivery, Ticket, fetch, land
 from tests.dbt.work_item_tables import all_of
-from tests.marts import build_marts
+from tests.marts import build_marts, marts_database
 
 MOMENT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 AS_OF = MOMENT + timedelta(days=3)
@@ -26,9 +26,7 @@ LOOK = """
 
 @pytest.fixture(scope="module")
 def settings(server: Settings) -> Settings:
-    made = make_database(server, "dpp_source_balance")
-    prepare_raw_tables(made)
-    return made
+    return marts_database(server)
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +37,27 @@ def inbox(settings: Settings) -> Iterator[Engine]:
         connection.execute(text(CONFIGURATION))
     yield engine
     engine.dispose()
+
+
+def fetch_pipelines(engine: Engine, pipelines: dict[str, dict[str, object]]) -> None:
+    """Store fetched pipelines of one load, by GitLab's number."""
+    with engine.begin() as connection:
+        for number, pipeline in pipelines.items():
+            connection.execute(
+                text(
+                    """
+                    insert into raw_gitlab.pipelines
+                        (repo_full_name, pipeline_id, updated_at, pipeline, fetched_at, _dlt_load_id, _dlt_id)
+                    values ('acme/pay', :number, :moment, cast(:pipeline as jsonb), :moment, :load, :number)
+                    """
+                ),
+                {
+                    "number": number,
+                    "pipeline": json.dumps(pipeline),
+                    "moment": MOMENT,
+                    "load": f"{MOMENT.timestamp()}",
+                },
+            )
 
 
 def test_each_delivery_is_understood_or_dead_or_silent_and_a_lost_one_is_found(
@@ -53,6 +72,7 @@ def test_each_delivery_is_understood_or_dead_or_silent_and_a_lost_one_is_found(
     fetch(inbox, ticket, MOMENT, f"{MOMENT.timestamp()}", changelog=False)
     fetch(inbox, ticket, MOMENT, f"{(MOMENT + timedelta(days=1)).timestamp()}", changelog=False)
     land(inbox, [ticket.made(), ticket.moved(MOMENT, "In Progress"), nameless, board, strange, late])
+    fetch_pipelines(inbox, {"1": {"id": 1, "status": "success"}, "2": {"id": 2, "status": "running"}, "3": {}})
     with inbox.begin() as connection:
         connection.execute(
             text(
@@ -65,6 +85,8 @@ def test_each_delivery_is_understood_or_dead_or_silent_and_a_lost_one_is_found(
         )
     build_marts(settings, AS_OF, full_refresh=True, select=("+source_balance",), command="run")
     assert all_of(inbox, LOOK) == [
+        # One pipeline is done, one still runs, and of the third nobody can tell.
+        ("gitlab", "fetched", date(2026, 1, 5), 3, 1, 0, 1, 0, 1, None),
         ("jira", "delivered", date(2026, 1, 5), 5, 2, 1, 1, 0, 1, 2),
         ("jira", "delivered", date(2026, 1, 8), 1, 0, 0, 0, 1, 0, 0),
         ("jira", "fetched", date(2026, 1, 6), 1, 1, 0, 0, 0, 0, None),

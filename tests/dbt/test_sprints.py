@@ -14,19 +14,18 @@ from sqlalchemy import Engine, text
 
 from core.database import database_url, make_engine
 from core.settings import Settings
-from ingestion.pipelines import prepare_raw_tables
-from tests.conftest import empty_input_tables, make_database
+from orchestration.defs.forecast.confidence import write_confidences
+from tests.conftest import empty_input_tables
 from tests.dbt.jira_payloads import CONFIGURATION, Delivery, Ticket, bury, land
 from tests.dbt.work_item_tables import all_of, build_work_items, rows
+from tests.marts import marts_database
 
 START = datetime(2026, 1, 12, 9, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def settings(server: Settings) -> Settings:
-    made = make_database(server, "dpp_sprints")
-    prepare_raw_tables(made)
-    return made
+    return marts_database(server)
 
 
 @pytest.fixture
@@ -94,6 +93,22 @@ def snapshots(engine: Engine, number: int) -> list[tuple[Any, ...]]:
     )
 
 
+def confidences(engine: Engine, settings: Settings) -> dict[str, tuple[Any, ...]]:
+    """What is left, the working days for it and whether there is an answer, of each sprint that is active."""
+    with engine.begin() as connection:
+        connection.execute(text("truncate forecast.sprint_confidence"))
+        write_confidences(connection, settings)
+    found = all_of(
+        engine,
+        """
+        select distinct jira_sprint_id, found.remaining_count, found.working_days_left, found.error_state
+        from forecast.sprint_confidence as found
+        inner join events.sprint_snapshots using (sprint_id)
+        """,
+    )
+    return {number: tuple(rest) for number, *rest in found}
+
+
 def test_a_sprint_that_is_heard_of_day_by_day_is_what_a_rebuild_gives(company: Engine, settings: Settings) -> None:
     done, late, gone, missed = (Ticket(f"PAY-{number}", after(-1), sprints=(8,)) for number in range(1, 5))
     missed.sprints = ()
@@ -105,7 +120,8 @@ def test_a_sprint_that_is_heard_of_day_by_day_is_what_a_rebuild_gives(company: E
         ],
     )
 
-    started = {"name": "Eight", "state": "active", "startDate": "2026-01-12T09:00:00.000Z"}
+    times = {"startDate": "2026-01-12T09:00:00.000Z", "endDate": "2026-01-23T17:00:00.000Z"}
+    started = {"name": "Eight", "state": "active", **times}
     land(
         company,
         [sprint_delivery(after(0.001), "sprint_started", 8, **started), done.moved(after(0.1), "Done", "Fixed")],
@@ -119,6 +135,8 @@ def test_a_sprint_that_is_heard_of_day_by_day_is_what_a_rebuild_gives(company: E
     poll(company, 8, "PAY-4", True, after(1.2), "2")
     build_work_items(settings, after(1.3))
     assert snapshots(company, 8)[-1] == (date(2026, 1, 13), 3, 1, 1, 1, 2, False)
+    # Nine weekdays with today, and a holiday among them.
+    assert confidences(company, settings)["8"] == (1, 8, "no_data")
 
     # It is closed; then comes news from its first day, and lands where it belongs.
     closed = {**started, "state": "closed", "completeDate": "2026-01-14T09:00:00.000Z"}

@@ -24,10 +24,10 @@ from sqlalchemy import Engine, text
 from core.database import database_url, make_engine
 from core.privacy import Pseudonymiser
 from core.settings import Settings
-from ingestion.pipelines import prepare_raw_tables
-from tests.conftest import empty_input_tables, make_database
+from tests.conftest import empty_input_tables
 from tests.dbt.jira_payloads import BLOCKING, CONFIGURATION, INTRODUCED_IN, Delivery, Ticket, bury, fetch, land
 from tests.dbt.work_item_tables import ARRIVAL, all_of, build_work_items, rows
+from tests.marts import marts_database
 from tests.real_data import shared_data
 
 AS_OF = datetime(2026, 2, 1, tzinfo=UTC)
@@ -38,9 +38,7 @@ TOLD = ARRIVAL | {"is_inferred", "first_seen_at", "snapshot_at", "issue_id"}
 
 @pytest.fixture(scope="module")
 def settings(server: Settings) -> Settings:
-    made = make_database(server, "dpp_work_items_both_ways")
-    prepare_raw_tables(made)
-    return made
+    return marts_database(server)
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,7 @@ from sqlalchemy import Engine, text
 
 from core.database import database_url, make_engine
 from core.settings import Settings
-from ingestion.pipelines import prepare_raw_tables
-from tests.conftest import empty_input_tables, make_database
+from tests.conftest import empty_input_tables
 from tests.dbt.jira_payloads import (
     CONFIGURATION,
     FOUND_IN,
@@ -28,15 +27,14 @@ from tests.dbt.jira_payloads import (
     land,
 )
 from tests.dbt.work_item_tables import ARRIVAL, TABLES, build_work_items, rows
+from tests.marts import marts_database
 
 AS_OF = datetime(2026, 2, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def settings(server: Settings) -> Settings:
-    made = make_database(server, "dpp_work_items")
-    prepare_raw_tables(made)
-    return made
+    return marts_database(server)
 
 
 @pytest.fixture

@@ -13,10 +13,9 @@ from sqlalchemy import Engine, text
 from core.database import database_url, make_engine
 from core.privacy import Pseudonymiser
 from core.settings import Settings
-from ingestion.pipelines import prepare_raw_tables
-from tests.conftest import empty_input_tables, make_database
+from tests.conftest import empty_input_tables
 from tests.dbt.jira_payloads import CONFIGURATION, SPRINT, Delivery, Ticket, change, fetch, land
-from tests.marts import build_marts
+from tests.marts import build_marts, marts_database
 from tests.real_data import shared_data
 
 AS_OF = datetime(2026, 2, 1, tzinfo=UTC)
@@ -25,9 +24,7 @@ MOMENT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def settings(server: Settings) -> Settings:
-    made = make_database(server, "dpp_work_items_odd")
-    prepare_raw_tables(made)
-    return made
+    return marts_database(server)
 
 
 @pytest.fixture

@@ -45,7 +45,9 @@ def build_work_items(settings: Settings, as_of: datetime, *, full_refresh: bool 
     engine.dispose()
     names = [table.partition(".")[2] for table in TABLES]
     selected = (
-        [f"+{name}" for name in names] if is_first else ["path:models/staging/jira", "work_item_arrivals", *names]
+        [f"+{name}" for name in names]
+        if is_first
+        else ["path:models/staging/jira", "business_calendar", "work_item_arrivals", *names]
     )
     build_marts(settings, as_of, full_refresh=full_refresh, select=selected, command="run")
 

@@ -88,6 +88,11 @@ def test_the_forecast_descends_from_every_source_of_work_items(graph: dict[str, 
     assert {"metrics/weekly_throughput", "metrics/wip_by_stage"} == set(graph["parents"]["forecast/forecast_snapshots"])
 
 
+def test_the_confidence_in_a_sprint_descends_from_its_items_and_the_calendar(graph: dict[str, Any]) -> None:
+    above = ancestors(graph, "forecast/sprint_confidence")
+    assert {"events/sprint_snapshots", "raw_jira/sprints", "config/holidays", "cycles/work_item_cycles"} <= above
+
+
 def test_deployment_numbers_descend_from_pushes_webhooks_and_git(graph: dict[str, Any]) -> None:
     above = ancestors(graph, "metrics/daily_stream_metrics")
     assert {"landing/raw_events", "raw_git/commits", "raw_git/pull_requests"} <= above
@@ -110,7 +115,9 @@ def test_groups_are_folders(graph: dict[str, Any]) -> None:
 
 def test_the_jobs_build_what_they_say(graph: dict[str, Any]) -> None:
     jobs = graph["jobs"]
-    assert set(jobs["rebuild"]) - set(jobs["update_marts"]) == {"forecast/forecast_snapshots"}
+    forecasts = {"forecast/forecast_snapshots", "forecast/sprint_confidence", "forecast/forecast_calibrations"}
+    assert set(jobs["rebuild"]) - set(jobs["update_marts"]) == forecasts
+    assert forecasts & set(jobs["sprints"]) == {"forecast/sprint_confidence"}
     assert set(jobs["rebuild"]) == {key for key in graph["built"] if not key.startswith("raw_")}
     assert set(jobs["daily"]) == set(graph["built"])
     assert jobs["tidy"] == []

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from core.database import database_url, make_engine
+from core.forecasting import exact_distribution, percentile_weeks
 from core.settings import Settings
 from orchestration.defs.forecast.snapshots import write_forecasts
 from tests.conftest import make_database
@@ -102,17 +103,24 @@ def test_computing_a_day_again_replaces_its_rows_with_the_same_ones(connection: 
     assert again == first
 
 
-def test_the_stored_distribution_adds_up_and_carries_the_exact_one(connection: Connection, database: Settings) -> None:
+def test_the_dates_are_those_of_the_exact_distribution_and_the_simulation_stands_beside(
+    connection: Connection, database: Settings
+) -> None:
     stream(connection, "payments", WEEKS, {"dev": 30})
     write_forecasts(connection, database)
-    data = rows(connection)[0]["distribution_data"]
+    [row] = rows(connection)
+    data = row["distribution_data"]
     assert isinstance(data, dict)
+    exact = percentile_weeks(exact_distribution(WEEKS, 30))
+    assert data["weeks"] == {f"p{percentile}": week for percentile, week in exact.items()}
+    assert row["p85_completion_date"] == date(2026, 3, 4) + timedelta(weeks=exact[85])
+    assert data["simulated_weeks"].keys() == data["weeks"].keys()
     assert data["weekly_throughput"] == list(WEEKS)
     histogram = data["histogram"]
-    assert sum(week["share"] for week in histogram) == pytest.approx(1, abs=1e-4)
+    assert sum(week["share"] for week in histogram) == pytest.approx(1, abs=1e-3)
     assert histogram[0]["week_ends_on"] == "2026-03-11"
-    assert histogram[-1]["done_by_then"] == 1
-    assert all(abs(week["done_by_then"] - week["done_by_then_exact"]) < 0.03 for week in histogram)
+    assert histogram[-1]["done_by_then_simulated"] == 1
+    assert all(abs(week["done_by_then"] - week["done_by_then_simulated"]) < 0.03 for week in histogram)
 
 
 def test_a_stream_that_never_completed_anything_has_a_row_with_the_reason(

@@ -10,11 +10,13 @@ import pytest
 from sqlalchemy import Engine, text
 
 from core import clock
+from core.database import WORKER_LOCK
 from orchestration.build_lock import build_lock, is_building
 from orchestration.defs.ingest.landing import LANDING
 from orchestration.defs.operations import sensors
 from orchestration.defs.operations.jobs import IN_PROCESS_TAG, LANDING_TAG
 from orchestration.defs.operations.sensors import Arrivals, new_events, reason_to_wait
+from orchestration.mart_state import note_build
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -132,16 +134,24 @@ def test_a_command_that_was_killed_while_it_built_does_not_silence_the_sensor(
     assert tick(instance, "0").cursor == str(newest)
 
 
-def test_the_first_tick_starts_behind_what_a_command_has_built_already(
-    landing: Engine, instance: dg.DagsterInstance
-) -> None:
+def test_the_first_tick_starts_behind_what_the_marts_contain(landing: Engine, instance: dg.DagsterInstance) -> None:
     built = land(landing, seconds_ago=60)
-    tags = {LANDING_TAG: str(built)}
-    instance.add_run(dg.DagsterRun(job_name="rebuild", status=dg.DagsterRunStatus.SUCCESS, tags=tags))
-    instance.add_run(
-        dg.DagsterRun(job_name="rebuild", status=dg.DagsterRunStatus.FAILURE, tags={LANDING_TAG: "999999"})
-    )
+    with landing.begin() as connection, clock.stopped_at(NOW):
+        note_build(connection, built, "run", changed=True)
     result = tick(instance, None)
     assert (result.run_requests or [], result.cursor) == ([], str(built))
     newest = land(landing, seconds_ago=10)
     assert tick(instance, result.cursor).cursor == str(newest)
+
+
+def test_what_arrives_is_left_to_a_living_worker_for_a_minute(landing: Engine, instance: dg.DagsterInstance) -> None:
+    newest = land(landing, seconds_ago=59)
+    with landing.connect().execution_options(isolation_level="AUTOCOMMIT") as worker:
+        worker.execute(text("select pg_advisory_lock(:key)"), {"key": WORKER_LOCK})
+        result = tick(instance, "0")
+        assert (result.run_requests or [], result.cursor) == ([], "0")
+        assert "the worker builds" in str(result.skip_reason)
+        land(landing, seconds_ago=61)
+        assert len(tick(instance, "0").run_requests or []) == 1
+        worker.execute(text("select pg_advisory_unlock(:key)"), {"key": WORKER_LOCK})
+    assert tick(instance, "0").cursor == str(newest + 1)

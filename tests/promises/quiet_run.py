@@ -1,4 +1,4 @@
-"""Run once in peace and then again with fifty kills: what a source's pull must end as, however often it dies.
+"""Run once in peace and then again with many kills: what a source's pull must end as, however often it dies.
 
 In: a pull and its arguments. Out: nothing, or a failed assertion.
 """
@@ -17,7 +17,6 @@ from ingestion.sources.tables import RAW_TABLES
 from tests.conftest import empty_input_tables
 from tests.promises.killing import kill_at_random, run_to_the_end
 
-TIMES = 50
 # What tells when a row was fetched, and not what was fetched.
 OF_THE_RUN = "'_dlt_id', '_dlt_load_id', 'fetched_at', 'observed_at'"
 
@@ -44,8 +43,10 @@ def reading(settings: Settings, folder: Path, secret: str, value: str, **changed
     return settings.model_copy(update={"secrets_folder": folder, **changed})
 
 
-def ends_as_one_quiet_run(engine: Engine, dataset: str, seed: int, work: Callable[..., None], *arguments: Any) -> None:
-    """Run once in peace, then again from nothing with fifty kills: every run that comes to its end ends the same."""
+def ends_as_one_quiet_run(
+    engine: Engine, dataset: str, kills: int, seed: int, work: Callable[..., None], *arguments: Any
+) -> None:
+    """Run once in peace, then again from nothing with many kills: every run that comes to its end ends the same."""
     seconds = run_to_the_end(work, *arguments)
     quiet = state(engine, dataset)
     assert any(quiet.values())
@@ -56,7 +57,7 @@ def ends_as_one_quiet_run(engine: Engine, dataset: str, seed: int, work: Callabl
             empty_input_tables(connection)
 
     start_again()
-    kill_at_random(work, *arguments, times=TIMES, within_seconds=seconds, seed=seed, at_the_end=start_again)
+    kill_at_random(work, *arguments, times=kills, within_seconds=seconds, seed=seed, at_the_end=start_again)
     run_to_the_end(work, *arguments)
     assert state(engine, dataset) == quiet
     assert "running" not in recorded(engine)

@@ -14,13 +14,13 @@ from tests.ingestion.sources.bitbucket.server import BitbucketServer, Repo
 from tests.promises.quiet_run import ends_as_one_quiet_run, reading
 
 
-def test_a_pull_from_bitbucket(raw_tables: Settings, engine: Engine, tmp_path: Path) -> None:
+def test_a_pull_from_bitbucket(raw_tables: Settings, engine: Engine, tmp_path: Path, kills: int) -> None:
     with BitbucketServer(bitbucket_repository(), page_size=3) as site:
         settings = reading(
             raw_tables, tmp_path, "bitbucket_token", vendor_server.TOKEN,
             bitbucket_api_url=site.address, bitbucket_workspaces=("acme",),
         )  # fmt: skip
-        ends_as_one_quiet_run(engine, "raw_bitbucket", 5, pull_bitbucket, settings)
+        ends_as_one_quiet_run(engine, "raw_bitbucket", kills, 5, pull_bitbucket, settings)
 
 
 def bitbucket_repository() -> Repo:

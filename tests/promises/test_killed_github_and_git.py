@@ -15,19 +15,19 @@ from tests.promises import workers
 from tests.promises.quiet_run import ends_as_one_quiet_run, reading
 
 
-def test_the_reading_of_a_clone(raw_tables: Settings, engine: Engine, tmp_path: Path) -> None:
+def test_the_reading_of_a_clone(raw_tables: Settings, engine: Engine, tmp_path: Path, kills: int) -> None:
     repository = Repository(tmp_path / "clone.git")
     last = repository.commit("the beginning")
     for number in range(1, 40):
         last = repository.commit(f"change {number} (#{number})", last, files={b"file": str(number).encode()})
 
-    ends_as_one_quiet_run(engine, "raw_git", 2, workers.pull_clone, raw_tables, repository.folder)
+    ends_as_one_quiet_run(engine, "raw_git", kills, 2, workers.pull_clone, raw_tables, repository.folder)
 
 
-def test_a_backfill_from_github(raw_tables: Settings, engine: Engine, tmp_path: Path) -> None:
+def test_a_backfill_from_github(raw_tables: Settings, engine: Engine, tmp_path: Path, kills: int) -> None:
     with GithubServer([payments()], [Installation(1, ACME)]) as site:
         settings = reading(
             raw_tables, tmp_path, "github_token", PERSONAL_TOKEN,
             github_api_url=site.url, github_organisations=("acme",),
         )  # fmt: skip
-        ends_as_one_quiet_run(engine, "raw_github", 3, pull_github, settings)
+        ends_as_one_quiet_run(engine, "raw_github", kills, 3, pull_github, settings)

@@ -14,9 +14,9 @@ from tests.ingestion.sources.gitlab.server import GitLabServer
 from tests.promises.quiet_run import ends_as_one_quiet_run, reading
 
 
-def test_a_pull_from_gitlab(raw_tables: Settings, engine: Engine, tmp_path: Path) -> None:
+def test_a_pull_from_gitlab(raw_tables: Settings, engine: Engine, tmp_path: Path, kills: int) -> None:
     with GitLabServer(gitlab_project(), page_size=3) as site:
         settings = reading(
             raw_tables, tmp_path, "gitlab_token", vendor_server.TOKEN, gitlab_url=site.url, gitlab_groups=("acme",)
         )
-        ends_as_one_quiet_run(engine, "raw_gitlab", 4, pull_gitlab, settings)
+        ends_as_one_quiet_run(engine, "raw_gitlab", kills, 4, pull_gitlab, settings)

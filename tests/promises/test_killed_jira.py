@@ -14,9 +14,9 @@ from tests.ingestion.sources.jira_shapes import issue
 from tests.promises.quiet_run import ends_as_one_quiet_run, reading
 
 
-def test_a_pull_from_jira(raw_tables: Settings, engine: Engine, tmp_path: Path) -> None:
+def test_a_pull_from_jira(raw_tables: Settings, engine: Engine, tmp_path: Path, kills: int) -> None:
     with JiraServer(issue(number) for number in range(1, 251)) as site:
         settings = reading(
             raw_tables, tmp_path, "jira_api_token", jira_server.TOKEN, jira_url=site.url, jira_email=jira_server.EMAIL
         )
-        ends_as_one_quiet_run(engine, "raw_jira", 1, pull_jira, settings)
+        ends_as_one_quiet_run(engine, "raw_jira", kills, 1, pull_jira, settings)

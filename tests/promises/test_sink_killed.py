@@ -21,7 +21,6 @@ from tests.conftest import empty_input_tables
 from tests.promises.killing import start
 from tests.promises.workers import serve_the_door
 
-TIMES = 50
 SENDERS = 8
 LIMIT_SECONDS = 120
 
@@ -62,14 +61,14 @@ class Company:
             return False
 
 
-async def kill_the_sink_again_and_again(settings: Settings, port: int, company: Company) -> None:
-    """Fifty lives of the sink, each killed while the company sends; the last one is left to take what is open."""
+async def kill_the_sink_again_and_again(settings: Settings, port: int, company: Company, times: int) -> None:
+    """Many lives of the sink, each killed while the company sends; the last one is left to take what is open."""
     dice = random.Random(3)
     deadline = time.monotonic() + LIMIT_SECONDS
     sending = asyncio.create_task(company.work())
     killed = 0
-    while killed < TIMES:
-        assert time.monotonic() < deadline, f"only {killed} of {TIMES} kills hit a sink at work"
+    while killed < times:
+        assert time.monotonic() < deadline, f"only {killed} of {times} kills hit a sink at work"
         before = len(company.taken)
         child = start(serve_the_door, settings, port)
         while len(company.taken) == before and time.monotonic() < deadline:
@@ -91,7 +90,7 @@ def stored(engine: Engine) -> list[str]:
 
 
 def test_every_delivery_that_was_taken_is_stored_once_and_archived(
-    clean_database: Engine, database: Settings, tmp_path: Path
+    clean_database: Engine, database: Settings, tmp_path: Path, kills: int
 ) -> None:
     settings = database.model_copy(update={"archive_url": (tmp_path / "archive").as_uri()})
     with socket.socket() as free:
@@ -99,7 +98,7 @@ def test_every_delivery_that_was_taken_is_stored_once_and_archived(
         port = free.getsockname()[1]
     company = Company(f"http://127.0.0.1:{port}", secrets_for(settings).get("github_webhook_secret"))
 
-    asyncio.run(kill_the_sink_again_and_again(settings, port, company))
+    asyncio.run(kill_the_sink_again_and_again(settings, port, company, kills))
 
     assert stored(clean_database) == sorted(company.taken)
     with clean_database.begin() as connection:

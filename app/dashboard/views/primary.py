@@ -15,6 +15,7 @@ from app.dashboard.charts import Spec
 from app.dashboard.connection import connected
 from app.dashboard.filters import FORECAST, REAL_TIME, TRENDS, Filters
 from app.dashboard.rows import Columns, rows_behind
+from app.dashboard.views.what_if import show_what_if
 from app.queries.values import (
     DEFAULT_WINDOW,
     CycleTimes,
@@ -188,6 +189,7 @@ def _show_forecast(filters: Filters, built: datetime | None) -> None:
             _show_one_forecast(found.forecasts[0])
         else:
             _show_all_forecasts(found.forecasts)
+        show_what_if(filters.flow, built)
         rows_behind("forecast", "forecast.csv", lambda: _forecast_columns(found.forecasts))
 
 
@@ -199,9 +201,12 @@ def _show_one_forecast(one: Forecast) -> None:
     if one.method != "monte_carlo":
         return
     st.html(markup.forecast_dates(one))
+    record = wording.track_record(one)
+    if record:
+        st.caption(record)
     if one.histogram:
-        _chart("forecast", charts.forecast_histogram(one), "Share of simulations that end in each week")
-        st.caption(f"{one.simulation_runs:,} simulations, each week drawn from the last {one.throughput_weeks} weeks.")
+        _chart("forecast", charts.forecast_histogram(one), "Probability that the last item is done in each week")
+        st.caption(wording.forecast_basis(one))
 
 
 def _show_all_forecasts(forecasts: tuple[Forecast, ...]) -> None:
@@ -259,8 +264,14 @@ def _forecast_columns(forecasts: tuple[Forecast, ...]) -> Columns:
         "p70": [_iso(one.p70) for one in forecasts],
         "p85": [_iso(one.p85) for one in forecasts],
         "p95": [_iso(one.p95) for one in forecasts],
+        "past p85 dates that held, %": [_held(one) for one in forecasts],
         "note": [one.note for one in forecasts],
     }
+
+
+def _held(one: Forecast) -> float | None:
+    rate = one.track_record.of(wording.PLANNING_PERCENTILE) if one.track_record else None
+    return rate.hit_rate_pct if rate else None
 
 
 def _iso(value: date | None) -> str | None:

@@ -16,7 +16,7 @@
   metric_catalogue. A unit test of one area overrides `observation_areas`, so that it needs no inputs of the others.
 #}
 {% macro observation_areas() -%}
-    {{ return(['work_items', 'flow', 'pull_requests', 'deployments', 'incidents']) }}
+    {{ return(['work_items', 'flow', 'pull_requests', 'deployments', 'incidents', 'defects']) }}
 {%- endmacro %}
 
 {% macro compared_areas() -%}
@@ -30,6 +30,7 @@
     {%- elif area == 'pull_requests' -%}{{ pull_requests_observations() }}
     {%- elif area == 'deployments' -%}{{ deployments_observations() }}
     {%- elif area == 'incidents' -%}{{ incidents_observations() }}
+    {%- elif area == 'defects' -%}{{ defects_observations() }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -38,6 +39,7 @@
     {%- elif area == 'work_items' -%}{{ touched_completed_items() }}
     {%- elif area == 'flow' -%}{{ touched_flow() }}
     {%- elif area == 'pull_requests' -%}{{ touched_reviews() }}
+    {%- elif area == 'defects' -%}{{ touched_defect_subjects() }}
     {%- endif -%}
 {%- endmacro %}
 

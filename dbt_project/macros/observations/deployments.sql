@@ -9,6 +9,8 @@
         records.deployed_at,
         records.status,
         records.caused_incident,
+        records.is_rework,
+        records.rollback_at,
         case
             when records.tech_stream_id is not null then array[records.tech_stream_id]
             else coalesce(work_items.tech_stream_ids, '{}')
@@ -62,8 +64,28 @@
                     when deployments.status = 'rolled_back' or deployments.caused_incident then 100
                     else 0
                 end
+            ),
+            (
+                'deployment_rework',
+                case when deployments.status <> 'failed' then case when deployments.is_rework then 100 else 0 end end
             )
         ) as measures (observation, value)
+        union all
+        -- Taken back without an incident: recovered when what was live before was live again.
+        select
+            'failed_deployment_recovery',
+            'deployment:' || deployments.record_id,
+            null,
+            deployments.rollback_at,
+            deployments.delivery_stream_ids,
+            deployments.tech_stream_ids,
+            case
+                when deployments.rollback_at >= deployments.deployed_at
+                    then {{ minutes_between('deployments.deployed_at', 'deployments.rollback_at') }}
+            end,
+            null
+        from deployments
+        where deployments.status = 'rolled_back' and not deployments.caused_incident
         union all
         select
             'lead_time',

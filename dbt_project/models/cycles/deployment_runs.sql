@@ -81,9 +81,10 @@ statements as (
     where is_rollback_only or (live_at is not null and rollback_of is not null)
 ),
 
--- The named deployment, else the one that was running.
+-- The named deployment, else the one that was running. One join by repository and environment: a look for each
+-- statement would read all deployments each time.
 taken_back as (
-    select
+    select distinct on (statements.record_id)
         statements.record_id,
         statements.stated_at,
         statements.is_rollback_only,
@@ -96,33 +97,27 @@ taken_back as (
             else true
         end as names_its_target
     from statements
-    left join lateral (
-        select
-            live.record_id,
-            live.commit_sha,
-            live.artefact_version
-        from runs as live
-        where
-            live.repo_full_name = statements.repo_full_name
-            and live.environment = statements.environment
-            and live.live_at <= statements.stated_at
-            and live.record_id <> statements.record_id
-            and coalesce(live.service_name, '') = coalesce(statements.service_name, live.service_name, '')
-        order by
-            coalesce(
-                statements.rollback_of in (
-                    live.artefact_version, live.pipeline_id, live.pipeline_run_id, live.deployment_id
-                )
-                -- Short forms of a commit are common; seven digits and more name one.
-                or (
-                    length(statements.rollback_of) >= 7 and starts_with(live.commit_sha, lower(statements.rollback_of))
-                ),
-                false
-            ) desc,
-            live.live_at desc,
-            live.deployment_id desc
-        limit 1
-    ) as target on true
+    left join runs as target
+        on
+            statements.repo_full_name = target.repo_full_name
+            and statements.environment = target.environment
+            and target.live_at <= statements.stated_at
+            and target.record_id <> statements.record_id
+            and coalesce(target.service_name, '') = coalesce(statements.service_name, target.service_name, '')
+    order by
+        statements.record_id,
+        coalesce(
+            statements.rollback_of in (
+                target.artefact_version, target.pipeline_id, target.pipeline_run_id, target.deployment_id
+            )
+            -- Short forms of a commit are common; seven digits and more name one.
+            or (
+                length(statements.rollback_of) >= 7 and starts_with(target.commit_sha, lower(statements.rollback_of))
+            ),
+            false
+        ) desc,
+        target.live_at desc,
+        target.deployment_id desc
 ),
 
 rollback_times as (

@@ -8,7 +8,10 @@
         {'columns': ['to_stage', 'event_timestamp']},
     ],
     pre_hook="{{ begin_build(configuration_fingerprint(['status_mappings', 'tech_streams', 'sprints'])) }}",
-    post_hook="{{ end_build(unique=['(ticket_id, event_type, event_timestamp) nulls not distinct']) }}",
+    post_hook="{{ end_build(
+        unique=['(ticket_id, event_type, event_timestamp) nulls not distinct'],
+        indexes=['(event_timestamp) where blocking_tech_stream_id is not null'],
+    ) }}",
 ) }}
 
 with tickets as (
@@ -54,38 +57,52 @@ stage_changes as (
 numbered as (
     select
         *,
-        lpad((row_number() over sequence)::text, 8, '0') as step_number
+        row_number() over sequence as step
     from stage_changes
     window sequence as (partition by ticket_id order by is_creation desc, changed_at)
 ),
 
--- The last status and resolution so far: the greatest array is the one of the highest step.
-carried as (
+-- At which step the last status and the last resolution so far were told.
+reached as (
     select
         *,
-        max(
-            case
-                when status_to is not null or is_creation
-                    then array[step_number, status_to, pipeline_stage, is_active_work::text]
-            end
-        ) over sequence as status_state,
-        coalesce(
-            (max(case when resolution_to is not null then array[step_number, resolution_to] end) over sequence)[2], ''
-        ) <> '' as is_resolved
+        max(step) filter (where status_to is not null or is_creation) over sequence as status_step,
+        max(step) filter (where resolution_to is not null) over sequence as resolution_step
     from numbered
-    window sequence as (partition by ticket_id order by is_creation desc, changed_at)
+    window sequence as (
+        partition by ticket_id order by is_creation desc, changed_at rows unbounded preceding
+    )
+),
+
+carried as (
+    select
+        ticket_id,
+        changed_at,
+        is_creation,
+        status_to,
+        resolution_to,
+        landing_id,
+        is_inferred,
+        nth_value(status_to, status_step::integer) over sequence as status,
+        nth_value(pipeline_stage, status_step::integer) over sequence as status_stage,
+        nth_value(is_active_work, status_step::integer) over sequence as is_active_status,
+        coalesce(nth_value(resolution_to, resolution_step::integer) over sequence, '') <> '' as is_resolved
+    from reached
+    window sequence as (
+        partition by ticket_id order by is_creation desc, changed_at rows unbounded preceding
+    )
 ),
 
 judged as (
     select
         *,
         case
-            when status_state[3] = 'done' then true
+            when status_stage = 'done' then true
             -- Cancelled work is never completed, whatever resolution it got.
-            when status_state[3] = 'cancelled' then false
+            when status_stage = 'cancelled' then false
             when resolution_to is not null then resolution_to <> ''
             -- A status that is not done reopens; of an unmapped one we only know the resolution.
-            when status_state[3] is null then is_resolved
+            when status_stage is null then is_resolved
             else false
         end as is_done
     from carried
@@ -94,10 +111,10 @@ judged as (
 followed as (
     select
         *,
-        case when is_done then 'done' else status_state[3] end as stage,
+        case when is_done then 'done' else status_stage end as stage,
         coalesce(lag(is_done) over sequence, false) as was_done,
-        lag(case when is_done then 'done' else status_state[3] end) over sequence as stage_before,
-        lag(status_state[2]) over sequence as status_before
+        lag(case when is_done then 'done' else status_stage end) over sequence as stage_before,
+        lag(status) over sequence as status_before
     from judged
     window sequence as (partition by ticket_id order by is_creation desc, changed_at)
 ),
@@ -110,8 +127,8 @@ stage_events as (
         followed.stage_before as from_stage,
         followed.stage as to_stage,
         followed.status_before as from_status,
-        followed.status_state[2] as to_status,
-        case when followed.is_done then false else followed.status_state[4]::boolean end as is_active_work,
+        followed.status as to_status,
+        case when followed.is_done then false else followed.is_active_status end as is_active_work,
         null::text as blocked_reason,
         followed.landing_id,
         followed.is_inferred
@@ -168,8 +185,8 @@ events as (
     select * from flag_events
 ),
 
--- Values that a fetched changelog shows before a change.
-former_values as (
+-- Values that a fetched changelog shows before a change. Materialised, so that events meet them in one join.
+former_values as materialized (
     select
         tickets.ticket_id,
         changes.changed_at,
@@ -280,13 +297,18 @@ final as (
         sprints.sprint_id,
         shown.labels,
         shown.blocked_reason,
-        case when shown.event_type in ('blocked', 'flagged') then blocking.stream_id end as blocking_tech_stream_id,
+        blocking.stream_id as blocking_tech_stream_id,
         shown.is_inferred
     from shown
     inner join tickets on shown.ticket_id = tickets.ticket_id
     left join sprints on shown.jira_sprint_id = sprints.jira_sprint_id
+    -- Asked of the events that show it alone: the comparison of names is not free.
     left join tech_stream_names as blocking
-        on {{ stream_key('shown.blocking_tech_stream_value') }} = blocking.name
+        on
+            case
+                when shown.event_type in ('blocked', 'flagged')
+                    then {{ stream_key('shown.blocking_tech_stream_value') }}
+            end = blocking.name
 )
 
 select * from final

@@ -171,7 +171,8 @@ with_previous as (
         select ended.metric_value
         from daily_stream_metrics as ended
         where
-            newest.stream_type = ended.stream_type
+            newest.window_name in ('sprint', 'day')
+            and newest.stream_type = ended.stream_type
             and newest.stream_id = ended.stream_id
             and newest.metric_name = ended.metric_name
             and newest.window_name = ended.window_name
@@ -181,7 +182,7 @@ with_previous as (
             and ended.window_days <= newest.metric_date - newest.window_start + 1
         order by ended.window_start desc, ended.metric_date desc
         limit 1
-    ) as earlier on newest.window_name in ('sprint', 'day')
+    ) as earlier on true
 ),
 
 rates_of_metrics as (

@@ -112,47 +112,97 @@ all_segments as (
     group by observation, stream_type, stream_id, observed_on
 ),
 
--- Running sums: a window is the difference of two of them.
-running as (
+-- What each day adds. Days without observations are zeros beside the others: joining every day to what was observed on
+-- it compares each day with all days of its series.
+steps as (
     select
         series.observation,
         series.stream_type,
         series.stream_id,
         series.segment,
-        series.first_day,
-        series.first_day_with_value,
         grid.day::date as metric_date,
-        sum(coalesce(days.observed_count, 0)) over so_far as observed_count,
-        sum(coalesce(days.valued_count, 0)) over so_far as valued_count,
-        sum(coalesce(days.total, 0)) over so_far as total,
-        sum(coalesce(days.total_weight, 0)) over so_far as total_weight,
-        sum(coalesce(all_segments.observed_count, 0)) over so_far as all_observed_count
+        0 as observed_count,
+        0 as valued_count,
+        0 as total,
+        0 as total_weight,
+        0 as all_observed_count
     from series
     cross join generate_series(series.summed_from::timestamp, series.last_day::timestamp, interval '1 day')
         as grid (day)
-    left join observation_days as days
+    union all
+    select
+        series.observation,
+        series.stream_type,
+        series.stream_id,
+        series.segment,
+        days.observed_on as metric_date,
+        days.observed_count,
+        days.valued_count,
+        days.total,
+        days.total_weight,
+        0 as all_observed_count
+    from series
+    inner join observation_days as days
         on
             series.observation = days.observation
             and series.stream_type = days.stream_type
             and series.stream_id = days.stream_id
             and series.segment = days.segment
-            and grid.day::date = days.observed_on
-    left join all_segments
+    where days.observed_on between series.summed_from and series.last_day
+    union all
+    select
+        series.observation,
+        series.stream_type,
+        series.stream_id,
+        series.segment,
+        all_segments.observed_on as metric_date,
+        0 as observed_count,
+        0 as valued_count,
+        0 as total,
+        0 as total_weight,
+        all_segments.observed_count as all_observed_count
+    from series
+    inner join all_segments
         on
             series.observation = all_segments.observation
             and series.stream_type = all_segments.stream_type
             and series.stream_id = all_segments.stream_id
-            and grid.day::date = all_segments.observed_on
+    where all_segments.observed_on between series.summed_from and series.last_day
+),
+
+-- Running sums: a window is the difference of two of them.
+running as (
+    select
+        observation,
+        stream_type,
+        stream_id,
+        segment,
+        metric_date,
+        sum(coalesce(sum(observed_count), 0)) over so_far as observed_count,
+        sum(coalesce(sum(valued_count), 0)) over so_far as valued_count,
+        sum(coalesce(sum(total), 0)) over so_far as total,
+        sum(coalesce(sum(total_weight), 0)) over so_far as total_weight,
+        sum(coalesce(sum(all_observed_count), 0)) over so_far as all_observed_count
+    from steps
+    group by observation, stream_type, stream_id, segment, metric_date
     window so_far as (
-        partition by series.observation, series.stream_type, series.stream_id, series.segment
-        order by grid.day
+        partition by observation, stream_type, stream_id, segment
+        order by metric_date
         rows unbounded preceding
     )
 ),
 
 wanted as (
-    select running.*
+    select
+        running.*,
+        segments.first_day_with_value
     from running
+    inner join segments
+        on
+            running.observation = segments.observation
+            and running.stream_type = segments.stream_type
+            and running.stream_id = segments.stream_id
+            and running.segment = segments.segment
     {%- if is_incremental() %}
     inner join touched
         on
@@ -161,7 +211,7 @@ wanted as (
             and running.stream_id = touched.stream_id
             and running.metric_date = touched.metric_date
     {%- endif %}
-    where running.metric_date >= greatest({{ first_metric_day() }}, running.first_day)
+    where running.metric_date >= greatest({{ first_metric_day() }}, segments.first_day)
 ),
 
 windows as (

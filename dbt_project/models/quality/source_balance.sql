@@ -99,7 +99,8 @@ fetched_loads as (
         '{{ schema | replace("raw_", "") }}' as source,
         raw._dlt_load_id,
         raw.entered,
-        coalesce(staged.understood, 0) as understood
+        coalesce(staged.understood, 0) as understood,
+        0 as silent
     from (
         select _dlt_load_id, count(*) as entered
         from {{ source(schema, name) }}
@@ -110,6 +111,25 @@ fetched_loads as (
         from {{ ref(reader) }}
         group by _dlt_load_id
     ) as staged on raw._dlt_load_id = staged._dlt_load_id
+    union all
+    {%- endfor %}
+    {%- for history in readers_of_fetched_histories() %}
+    {%- set schema, name = history.table.split('.') %}
+    -- Only of what was not read is the payload looked into.
+    select
+        '{{ schema | replace("raw_", "") }}' as source,
+        raw._dlt_load_id,
+        count(*) as entered,
+        count(*) filter (where staged.thing_key is not null) as understood,
+        count(*) filter (where staged.thing_key is null and {{ history.is_silent }}) as silent
+    from {{ source(schema, name) }} as raw
+    left join (
+        select distinct
+            {{ history.reader_key }} as thing_key,
+            _dlt_load_id
+        from {{ ref(history.reader) }}
+    ) as staged on {{ history.raw_key }} = staged.thing_key and raw._dlt_load_id = staged._dlt_load_id
+    group by raw._dlt_load_id
     {{- '\n    union all' if not loop.last }}
     {%- endfor %}
 ),
@@ -120,9 +140,14 @@ fetched as (
         {{ local_date(load_time('_dlt_load_id')) }} as balance_date,
         sum(entered)::bigint as entered,
         sum(understood)::bigint as understood,
-        sum(case when {{ load_time('_dlt_load_id') }} > {{ as_of() }} - interval '5 minutes' then entered - understood end)
-            as waiting,
-        sum(entered - understood) as missing
+        sum(silent)::bigint as silent,
+        sum(
+            case
+                when {{ load_time('_dlt_load_id') }} > {{ as_of() }} - interval '5 minutes'
+                    then entered - understood - silent
+            end
+        ) as waiting,
+        sum(entered - understood - silent) as missing
     from fetched_loads
     where {{ load_time('_dlt_load_id') }} is not null
     group by source, {{ local_date(load_time('_dlt_load_id')) }}
@@ -176,7 +201,7 @@ final as (
         entered,
         understood,
         0,
-        0,
+        silent,
         coalesce(waiting, 0)::bigint,
         (missing - coalesce(waiting, 0))::bigint,
         null

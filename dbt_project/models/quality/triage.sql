@@ -13,8 +13,20 @@ work_items as (
     select * from {{ ref('work_items') }}
 ),
 
-work_item_cycles as (
-    select * from {{ ref('work_item_cycles') }}
+deployment_records as (
+    select * from {{ ref('deployment_records') }}
+),
+
+pulse_responses as (
+    select * from {{ ref('pulse_responses') }}
+),
+
+pulse_aggregates as (
+    select * from {{ ref('pulse_aggregates') }}
+),
+
+delivery_streams as (
+    select * from {{ source('config', 'delivery_streams') }}
 ),
 
 work_item_events as (
@@ -160,15 +172,19 @@ unknown_repositories as (
 unknown_services as (
     select
         'unknown_service' as kind,
-        service_name as reference,
-        'No repository has this deploy target: its incidents belong to no technology stream' as detail,
+        coalesce(nullif(service_name, ''), '(none named)') as reference,
+        case
+            when service_name = '' then 'These incidents name no service, so that they belong to no technology stream'
+            else 'No repository has this deploy target: its incidents belong to no technology stream'
+        end as detail,
         count(*)::integer as occurrences,
         min(event_timestamp) as first_seen_at,
         max(event_timestamp) as last_seen_at,
         null::uuid as delivery_stream_id,
         null::uuid as tech_stream_id
     from incident_events
-    where tech_stream_id is null and service_name <> ''
+    -- An incident that is a ticket has the ticket's streams.
+    where tech_stream_id is null and (service_name <> '' or source <> 'jira')
     group by service_name
 ),
 
@@ -189,27 +205,86 @@ unread_deliveries as (
 impossible_orders as (
     select
         'impossible_order' as kind,
-        ticket_id as reference,
-        'Completed before it was created' as detail,
+        found.reference,
+        found.detail,
         1 as occurrences,
-        created_at as first_seen_at,
-        completed_at as last_seen_at,
-        delivery_stream_id,
-        null::uuid as tech_stream_id
-    from work_item_cycles
-    where completed_at < created_at
-    union all
+        found.first_seen_at,
+        found.last_seen_at,
+        found.delivery_stream_id,
+        found.tech_stream_id,
+        found.aspect
+    from ({{ impossible_orders() }}) as found
+),
+
+unattributed_defects as (
     select
-        'impossible_order',
-        repo_full_name || '#' || pr_number,
-        'Merged before it was opened',
-        1,
-        opened_at,
-        merged_at,
+        'unattributed_defect' as kind,
+        ticket_id as reference,
+        'Nobody has said in which stage it was introduced' as detail,
+        1 as occurrences,
+        logged_at as first_seen_at,
+        logged_at as last_seen_at,
         delivery_stream_id,
+        case when cardinality(tech_stream_ids) = 1 then tech_stream_ids[1] end as tech_stream_id
+    from ({{ current_defects() }}) as defects
+    where introduced_in_stage is null
+),
+
+untraceable_deployments as (
+    select
+        'untraceable_deployment' as kind,
+        coalesce(repo_full_name || ': ', '') || deployment_id as reference,
+        case
+            when linked_pr_number is not null
+                then 'Its pull request #' || linked_pr_number || ' is linked to no ticket'
+            else 'It names no ticket, and no pull request of it is known'
+        end as detail,
+        count(*)::integer as occurrences,
+        min(deployed_at) as first_seen_at,
+        max(deployed_at) as last_seen_at,
+        null::uuid as delivery_stream_id,
         tech_stream_id
-    from pr_cycles
-    where merged_at < opened_at
+    from deployment_records
+    where environment = 'production' and linked_ticket_id is null
+    group by repo_full_name, deployment_id, linked_pr_number, tech_stream_id
+),
+
+unknown_survey_streams as (
+    select
+        'unknown_survey_stream' as kind,
+        unknown_stream as reference,
+        'Answers for a delivery stream that is not registered: they count in no average' as detail,
+        count(*)::integer as occurrences,
+        min(event_timestamp) as first_seen_at,
+        max(event_timestamp) as last_seen_at,
+        null::uuid as delivery_stream_id,
+        null::uuid as tech_stream_id
+    from pulse_responses
+    where unknown_stream is not null
+    group by unknown_stream
+),
+
+-- Of each team by its newest survey.
+team_sizes as (
+    select
+        'team_size' as kind,
+        delivery_streams.name as reference,
+        case
+            when newest.team_size is null then 'Nobody entered how many people it has: no response rate'
+            else newest.response_count || ' answers of a team of ' || newest.team_size
+        end as detail,
+        newest.response_count as occurrences,
+        newest.computed_at as first_seen_at,
+        newest.computed_at as last_seen_at,
+        newest.delivery_stream_id,
+        null::uuid as tech_stream_id
+    from (
+        select distinct on (delivery_stream_id) *
+        from pulse_aggregates
+        order by delivery_stream_id, survey_period desc
+    ) as newest
+    inner join delivery_streams on newest.delivery_stream_id = delivery_streams.stream_id
+    where coalesce(newest.response_count > newest.team_size, true)
 ),
 
 broken_field_mappings as (
@@ -225,26 +300,54 @@ broken_field_mappings as (
     from field_mappings
 ),
 
-final as (
-    select * from unlinked_pull_requests
+listed as (
+    select *, null as aspect from unlinked_pull_requests
     union all
-    select * from untagged_work_items
+    select *, null from untagged_work_items
     union all
-    select * from work_without_technology
+    select *, null from work_without_technology
     union all
-    select * from defects_without_stage
+    select *, null from defects_without_stage
     union all
-    select * from unmapped_statuses
+    select *, null from unattributed_defects
     union all
-    select * from unknown_repositories
+    select *, null from untraceable_deployments
     union all
-    select * from unknown_services
+    select *, null from unmapped_statuses
     union all
-    select * from unread_deliveries
+    select *, null from unknown_repositories
+    union all
+    select *, null from unknown_services
+    union all
+    select *, null from unknown_survey_streams
+    union all
+    select *, null from team_sizes
+    union all
+    select *, detail from unread_deliveries
     union all
     select * from impossible_orders
     union all
-    select * from broken_field_mappings
+    select *, null from broken_field_mappings
+),
+
+kinds as (
+    {{ triage_kind_rows() }}
+),
+
+final as (
+    select
+        {{ event_id('triage', ['listed.kind', 'listed.reference', 'listed.aspect']) }} as triage_id,
+        listed.kind,
+        listed.reference,
+        listed.detail,
+        kinds.how_to_mend,
+        listed.occurrences,
+        listed.first_seen_at,
+        listed.last_seen_at,
+        listed.delivery_stream_id,
+        listed.tech_stream_id
+    from listed
+    inner join kinds on listed.kind = kinds.kind
 )
 
 select * from final

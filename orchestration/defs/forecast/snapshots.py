@@ -1,23 +1,24 @@
 """The Monte Carlo delivery forecast of every delivery stream (004 §6.5.1).
 
 In: `metrics.weekly_throughput`, `metrics.wip_by_stage`. Out: one row of `forecast.forecast_snapshots` per
-stream and forecast date; computing a date again replaces its rows.
+stream and forecast date; computing a date again replaces its rows. The dates of a row are those of the exact
+distribution; what the simulation found stands beside it in `distribution_data` (docs/forecasts.md says why).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import date
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
 
+from app.queries.throughput import read_histories
 from core import clock
 from core.database import get_engine
-from core.forecasting import HORIZON_WEEKS, PERCENTILES, Forecast, forecast_delivery, week_end
+from core.forecasting import PERCENTILES, Forecast, forecast_delivery, week_end
 from core.settings import Settings, get_settings
 from core.tables import forecast_snapshots
 from orchestration.build_lock import POOL, build_lock
@@ -25,15 +26,6 @@ from orchestration.progress import Step, report
 
 THROUGHPUT = dg.AssetKey(["metrics", "weekly_throughput"])
 WORK_IN_PROGRESS = dg.AssetKey(["metrics", "wip_by_stage"])
-
-
-@dataclass(frozen=True)
-class StreamHistory:
-    """What one stream's forecast is made from: weekly completions, oldest first, and the items that remain."""
-
-    stream_id: UUID
-    weekly_throughput: tuple[int, ...]
-    scope: int
 
 
 @dg.asset(
@@ -69,57 +61,6 @@ def write_forecasts(connection: Connection, settings: Settings) -> int:
     return len(rows)
 
 
-def read_histories(connection: Connection) -> tuple[datetime | None, list[StreamHistory]]:
-    """The instant that the marts describe (None: they are empty), and the history of every active delivery stream."""
-    rows = connection.execute(text(_HISTORIES)).mappings().all()
-    histories = [StreamHistory(row["stream_id"], tuple(row["weekly_throughput"]), int(row["scope"])) for row in rows]
-    return (rows[0]["as_of"] if rows else None), histories
-
-
-# The scope of 004 §6.5.1: everything from the backlog to acceptance, code review between development and QA included.
-_HISTORIES = """
-with
-
-streams as (
-    select stream_id
-    from config.delivery_streams
-    where is_active
-),
-
-throughput as (
-    select
-        stream_id,
-        array_agg(completed_count order by week_start) as weekly_throughput
-    from metrics.weekly_throughput
-    where stream_type = 'delivery'
-    group by stream_id
-),
-
-remaining as (
-    select
-        stream_id,
-        sum(item_count) as scope,
-        max(as_of) as as_of
-    from metrics.wip_by_stage
-    where stream_type = 'delivery'
-    group by stream_id
-),
-
-final as (
-    select
-        streams.stream_id,
-        coalesce(throughput.weekly_throughput, '{}') as weekly_throughput,
-        coalesce(remaining.scope, 0) as scope,
-        max(remaining.as_of) over () as as_of
-    from streams
-    left join throughput on throughput.stream_id = streams.stream_id
-    left join remaining on remaining.stream_id = streams.stream_id
-)
-
-select * from final
-"""
-
-
 def snapshot_row(stream_id: UUID, forecast: Forecast, forecast_date: date) -> dict[str, Any]:
     """The table row of one forecast."""
     return {
@@ -140,26 +81,24 @@ def snapshot_row(stream_id: UUID, forecast: Forecast, forecast_date: date) -> di
 
 
 def distribution(forecast: Forecast, forecast_date: date) -> Mapping[str, Any]:
-    """The histogram for the screen: for each week its last day, the share of simulations that end in it, and
-    the probability that all is done by then, simulated and exact. `weeks` holds the percentiles' weeks.
+    """The histogram for the screen: for each week its last day, the probability that the last item is done in it, and
+    the probability that all is done by then, exact and simulated, until every simulation has ended. `weeks` holds the
+    percentiles' weeks, which the dates of the row stand for, and `simulated_weeks` the simulation's.
     """
-    length = min(len(forecast.simulated), HORIZON_WEEKS)
+    simulated = forecast.simulated.tolist()
+    exact = (forecast.exact.tolist() + [1.0] * len(simulated))[: len(simulated)]
     return {
         "weekly_throughput": list(forecast.samples),
         "weeks": {f"p{percentile}": week for percentile, week in forecast.weeks.items()},
-        "exact_weeks": {f"p{percentile}": week for percentile, week in forecast.exact_weeks.items()},
+        "simulated_weeks": {f"p{percentile}": week for percentile, week in forecast.simulated_weeks.items()},
         "histogram": [
             {
-                "week": index + 1,
-                "week_ends_on": week_end(index + 1, forecast_date).isoformat(),
-                "share": round(float(forecast.simulated[index]) - _before(forecast.simulated, index), 6),
-                "done_by_then": round(float(forecast.simulated[index]), 6),
-                "done_by_then_exact": round(float(forecast.exact[index]) if index < len(forecast.exact) else 1.0, 6),
+                "week": week,
+                "week_ends_on": week_end(week, forecast_date).isoformat(),
+                "share": round(done - before, 6),
+                "done_by_then": round(done, 6),
+                "done_by_then_simulated": round(drawn, 6),
             }
-            for index in range(length)
+            for week, (before, done, drawn) in enumerate(zip([0.0, *exact], exact, simulated, strict=False), start=1)
         ],
     }
-
-
-def _before(distribution: Sequence[float] | Any, index: int) -> float:
-    return float(distribution[index - 1]) if index else 0.0

@@ -24,10 +24,11 @@ update_marts = dg.define_asset_job(
     description="The marts alone and unchecked, for events that have just arrived.",
 )
 pulled_sprints = dg.AssetSelection.assets(["raw_jira", "sprints"], ["raw_jira", "sprint_issues"]).materializable()
+confidence = dg.AssetSelection.assets(["forecast", "sprint_confidence"])
 sprints = dg.define_asset_job(
     "sprints",
-    selection=update_marts_selection | pulled_sprints,
-    description="Pull the sprints and who is in them, and build the marts, the snapshots of sprints among them.",
+    selection=update_marts_selection | pulled_sprints | confidence,
+    description="Pull the sprints and who is in them, build the marts, and say how likely each sprint is to be done.",
 )
 daily = dg.define_asset_job(
     "daily",

@@ -32,7 +32,7 @@ every_two_hours = dg.ScheduleDefinition(
     cron_schedule="15 */2 * * *",
     execution_timezone=get_settings().timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="The state of the active sprints (004 §5.2.6).",
+    description="The state of the active sprints (004 §5.2.6) and the confidence in them (§6.2.2).",
 )
 
 every_night = dg.ScheduleDefinition(

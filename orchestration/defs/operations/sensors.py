@@ -1,8 +1,9 @@
-"""What arrivals start: a sensor that builds the marts when new events have landed.
+"""What arrivals start where no worker builds them: a sensor that builds the marts when new events have landed.
 
 In: `landing.raw_events`, whose `landing_id` grows in the order of commits. Out: one run request for all
 that has arrived, and a report on the landing asset. The cursor is the newest `landing_id` that a run was
-asked for, so nothing is missed when the daemon was away, and nothing is built twice.
+asked for or that the marts contain, so nothing is missed when the daemon was away, and nothing is built twice.
+A worker (`orchestration.worker`) is quicker; the sensor waits for it, but not for long.
 """
 
 from dataclasses import dataclass
@@ -13,13 +14,16 @@ from sqlalchemy import Connection, text
 
 from core import clock
 from core.database import get_engine
-from orchestration.build_lock import is_building
+from orchestration.build_lock import is_building, worker_lives
 from orchestration.defs.ingest.landing import LANDING
 from orchestration.defs.operations.jobs import IN_PROCESS_TAG, LANDING_TAG, update_marts
+from orchestration.mart_state import built_until
 
 # Deliveries come in bursts (a merged pull request is five of them): wait for the end of the burst, but not for long.
 QUIET = timedelta(seconds=3)
 LONGEST_WAIT = timedelta(seconds=30)
+# What a living worker has not built by then, it will not build.
+LONGEST_WAIT_FOR_WORKER = timedelta(seconds=60)
 UNFINISHED = (
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -57,10 +61,12 @@ def read_arrivals(connection: Connection, cursor: int) -> Arrivals | None:
     return None if row[0] == 0 else Arrivals(row[0], row[1], row[2], row[3])
 
 
-def reason_to_wait(arrivals: Arrivals | None, now: datetime, *, building: bool) -> str | None:
+def reason_to_wait(arrivals: Arrivals | None, now: datetime, *, building: bool, has_worker: bool = False) -> str | None:
     """Why no run starts now, or None where one should."""
     if arrivals is None:
         return "Nothing has arrived."
+    if has_worker and now - arrivals.first_at < LONGEST_WAIT_FOR_WORKER:
+        return f"{arrivals.count} events have arrived, which the worker builds."
     if building:
         return f"{arrivals.count} events wait for the build that is under way."
     if now - arrivals.last_at < QUIET and now - arrivals.first_at < LONGEST_WAIT:
@@ -76,11 +82,12 @@ def reason_to_wait(arrivals: Arrivals | None, now: datetime, *, building: bool) 
 )
 def new_events(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """One run for all that has arrived since the last one."""
-    cursor = int(context.cursor) if context.cursor else last_built(context.instance)
     with get_engine().connect() as connection:
+        cursor = max(int(context.cursor or 0), built_until(connection))
         arrivals = read_arrivals(connection, cursor)
     building = arrivals is not None and (is_building(get_engine()) or run_under_way(context.instance))
-    reason = reason_to_wait(arrivals, clock.now(), building=building)
+    has_worker = arrivals is not None and worker_lives(get_engine())
+    reason = reason_to_wait(arrivals, clock.now(), building=building, has_worker=has_worker)
     if arrivals is None or reason is not None:
         return dg.SensorResult(skip_reason=reason, cursor=str(cursor))
     newest = str(arrivals.newest_id)
@@ -91,13 +98,6 @@ def new_events(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         ],
         cursor=newest,
     )
-
-
-def last_built(instance: dg.DagsterInstance) -> int:
-    """The newest `landing_id` that a successful run took in; 0 where there was none."""
-    filters = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS])
-    tagged = (run.tags.get(LANDING_TAG) for run in instance.get_runs(filters=filters, limit=50))
-    return max((int(landing_id) for landing_id in tagged if landing_id), default=0)
 
 
 def run_under_way(instance: dg.DagsterInstance) -> bool:

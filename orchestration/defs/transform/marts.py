@@ -16,6 +16,7 @@ from core.settings import get_settings
 from orchestration import dbt as dbt_project
 from orchestration.build_lock import POOL, build_lock
 from orchestration.environment import export
+from orchestration.mart_state import newest_landing_id, note_build
 from orchestration.progress import Step, report
 
 
@@ -51,9 +52,16 @@ def marts(context: dg.AssetExecutionContext, dbt: DbtCliResource, config: BuildC
         arguments.append("--full-refresh")
     export(dbt_project.environment(settings))
     total, done = len(context.selected_asset_keys), 0
+    # A part of the tables says nothing of how far the rest is.
+    is_whole = context.selected_asset_keys >= marts.keys
     with build_lock(get_engine(), context.log.info), dbt_project.run_folder(settings, context.run_id) as folder:
+        with get_engine().connect() as connection:
+            newest = newest_landing_id(connection)
         for event in dbt.cli(arguments, context=context, target_path=folder).stream():
             if isinstance(event, dg.Output):
                 done += 1
                 report(Step(done, total, event.output_name.replace("__", ".", 1)))
             yield event
+        if is_whole:
+            with get_engine().begin() as connection:
+                note_build(connection, newest, "run", changed=True)

@@ -11,11 +11,9 @@ import pytest
 from sqlalchemy import text
 
 from core.settings import Settings
-from ingestion.pipelines import prepare_raw_tables
 from tests.conformance.conftest import Database, front_door_of
-from tests.conftest import make_database
 from tests.ingestion.front_door.vendor_deliveries import Sent, alert, alertmanager, opsgenie, pagerduty
-from tests.marts import build_marts
+from tests.marts import build_marts, marts_database
 
 CONFIGURATION = """
     insert into config.tech_streams (name, display_name, github_org, github_install_id)
@@ -55,8 +53,7 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def monitored(server: Settings) -> Iterator[Database]:
-    settings = make_database(server, "dpp_incident_tools")
-    prepare_raw_tables(settings)
+    settings = marts_database(server)
     made = Database(settings)
     yield made
     made.engine.dispose()

@@ -22,10 +22,9 @@ from core import clock
 from core.database import database_url, make_engine
 from core.settings import Settings
 from ingestion.load import load_webhooks
-from ingestion.pipelines import prepare_raw_tables
-from tests.conftest import RunningDoor, make_database
+from tests.conftest import RunningDoor
 from tests.ingestion.front_door.vendor_deliveries import ONE_OF_EACH
-from tests.marts import build_marts
+from tests.marts import build_marts, marts_database
 from tests.real_data import shared_data
 
 # What looks like an identifier of a person and is none that can be searched for, with the reason.
@@ -58,9 +57,7 @@ _MADE_UP = re.compile(
 @pytest.fixture(scope="module")
 def database(server: Settings) -> Settings:
     """A database of its own: what other tests have built names others."""
-    made = make_database(server, "dpp_nobody")
-    prepare_raw_tables(made)
-    return made
+    return marts_database(server)
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,12 @@ import base64
 import os
 import subprocess
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from tests.http_server import LoopbackServer
 
 
 class GitServer:
@@ -61,7 +63,7 @@ class GitServer:
                 scheme, _, login = self.headers.get("Authorization", "").partition(" ")
                 return scheme == "Basic" and base64.b64decode(login).decode().partition(":")[2] == password
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = LoopbackServer(Handler)
         self.address = f"127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 

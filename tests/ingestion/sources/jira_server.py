@@ -17,11 +17,12 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
+from tests.http_server import LoopbackServer
 from tests.ingestion.sources.jira_registry_server import Answer, JiraWorld, error, ok
 from tests.ingestion.sources.jira_shapes import cloud_shape
 
@@ -125,7 +126,7 @@ class JiraServer:
         for issue in issues:
             self.put(issue)
         handler = type("Handler", (_Handler,), {"site": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = LoopbackServer(handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> JiraServer:

@@ -10,9 +10,11 @@ import json
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.http_server import LoopbackServer
 
 TOKEN = "a-token-of-the-tests"
 
@@ -58,7 +60,7 @@ class VendorServer:
         self.broken: dict[str, int] = {}
         self.requests: list[Request] = []
         handler = type("Handler", (_Handler,), {"vendor": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = LoopbackServer(handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:

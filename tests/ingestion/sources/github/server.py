@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from graphql import ExecutionResult, GraphQLError, execute
 
 from core import clock
+from tests.http_server import LoopbackServer
 from tests.ingestion.sources.github.model import Account, Deployment, Node, Pull, Repo
 from tests.ingestion.sources.github.schema import checked, published_schema
 
@@ -99,7 +100,7 @@ class GithubServer:
         # Called before each answer, such as to end the one who asks.
         self.before_answer: Callable[[], None] = lambda: None
         handler = type("Handler", (_Handler,), {"site": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = LoopbackServer(handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> GithubServer:
