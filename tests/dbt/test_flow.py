@@ -26,9 +26,16 @@ TABLES = (
     "metrics.aging_wip",
     "metrics.stage_counts_by_day",
     "metrics.wip_by_day",
+    "metrics.wip_by_stage",
     "metrics.cumulative_flow",
 )
 MODELS = tuple(f"+{table.split('.')[1]}" for table in TABLES)
+ARITHMETIC = (
+    "bands_of_the_flow_are_the_work_in_progress",
+    "work_in_progress_now_is_that_of_the_last_day",
+    "sprint_facts_are_the_last_snapshot",
+    *(f"{table.split('.')[1]},test_type:generic" for table in TABLES),
+)
 
 
 def january(day: int, hour: int = 9) -> datetime:
@@ -194,5 +201,6 @@ def test_what_was_built_in_two_steps_is_what_a_full_rebuild_gives(company: Engin
     # The day that was to come has come, and nothing else was heard.
     assert standing(company, "identity", 22) == {"backlog": 1, "dev": 1}
     assert standing(company, "identity", 23) == {"dev": 2}
+    assert len(build_marts(settings, january(24), select=ARITHMETIC, command="test")) > 20
     build(settings, january(24), full_refresh=True)
     assert in_steps == everything()
