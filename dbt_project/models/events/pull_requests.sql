@@ -39,16 +39,8 @@ attributes as (
     select * from {{ ref('work_item_attributes') }}
 ),
 
--- A ticket that moved to another project answers to its former keys too.
 tickets as (
-    select distinct on (named.ticket_id)
-        named.ticket_id as named_ticket_id,
-        attributes.ticket_id,
-        attributes.delivery_stream_id,
-        attributes.ticket_type
-    from attributes
-    cross join lateral unnest(attributes.ticket_id || attributes.former_ticket_ids) as named (ticket_id)
-    order by named.ticket_id, (named.ticket_id = attributes.ticket_id) desc
+    {{- tickets_by_every_key(['delivery_stream_id', 'ticket_type']) }}
 ),
 
 incident_tickets as (
@@ -321,59 +313,7 @@ placed as (
     left join tech_streams on tech_streams.stream_id = coalesce(repositories.tech_stream_id, origin.stream_id)
 ),
 
-candidates as (
-    select
-        placed.pull_request_key,
-        found.preference,
-        found.link_method,
-        upper(found.ticket_id) as ticket_id,
-        substring(upper(found.ticket_id) from '^(.+)-\d+$') as project_key
-    from placed
-    cross join
-        lateral (
-            select
-                1 as preference,
-                'branch' as link_method,
-                (regexp_match(placed.branch_name, placed.ticket_pattern))[1] as ticket_id
-            union all
-            select
-                2,
-                'title',
-                (regexp_match(placed.title, placed.ticket_pattern))[1]
-            union all
-            select
-                2 + named.place,
-                'body',
-                named.ticket_id
-            from unnest(placed.body_ticket_keys) with ordinality as named (ticket_id, place)
-        ) as found
-    where found.ticket_id is not null
-),
-
--- UTF-8, SHA-256 and CVE-2024-1 look like tickets: only a known project or a known ticket makes one.
-recognised as (
-    select distinct on (candidates.pull_request_key)
-        candidates.pull_request_key,
-        candidates.ticket_id,
-        candidates.link_method
-    from candidates
-    cross join configured
-    left join projects on candidates.project_key = projects.project_key
-    left join tickets on candidates.ticket_id = tickets.named_ticket_id
-    where
-        projects.project_key is not null
-        or tickets.ticket_id is not null
-        or configured.project_count = 0
-    order by candidates.pull_request_key, candidates.preference
-),
-
-all_candidates as (
-    select
-        pull_request_key,
-        array_agg(distinct ticket_id) as ticket_ids
-    from candidates
-    group by pull_request_key
-),
+{{ ticket_link_ctes() }},
 
 -- A manual link is a correction, so it wins over what was written.
 linked as (
