@@ -39,16 +39,8 @@ attributes as (
     select * from {{ ref('work_item_attributes') }}
 ),
 
--- A ticket that moved to another project answers to its former keys too.
 tickets as (
-    select distinct on (named.ticket_id)
-        named.ticket_id as named_ticket_id,
-        attributes.ticket_id,
-        attributes.delivery_stream_id,
-        attributes.ticket_type
-    from attributes
-    cross join lateral unnest(attributes.ticket_id || attributes.former_ticket_ids) as named (ticket_id)
-    order by named.ticket_id, (named.ticket_id = attributes.ticket_id) desc
+    {{- tickets_by_every_key(['delivery_stream_id', 'ticket_type']) }}
 ),
 
 incident_tickets as (
@@ -228,7 +220,24 @@ from_vendor as (
 
 -- A clone that was read under a former name may tell of it again.
 from_git as (
-    {{- pull_requests_of_git() }}
+    select distinct on (said.pull_request_key)
+        said.pull_request_key,
+        said.repo_full_name,
+        git_pull_requests.pr_number,
+        git_pull_requests.title,
+        git_pull_requests.author_hash,
+        git_pull_requests.branch_name,
+        git_pull_requests.first_commit_at,
+        git_pull_requests.merged_at,
+        git_pull_requests.merge_commit_sha,
+        git_pull_requests.lines_added,
+        git_pull_requests.lines_removed,
+        git_pull_requests.files_changed,
+        git_pull_requests.load_id
+    from git_pull_requests
+    inner join said on git_pull_requests.pull_request_key = said.said_key
+    left join names on git_pull_requests.repo_full_name = names.former_full_name
+    order by said.pull_request_key, names.distance nulls first, git_pull_requests.repo_full_name
 ),
 
 -- The vendor knows more; the history fills what it did not tell and pull requests of which it told nothing.
@@ -304,21 +313,7 @@ placed as (
     left join tech_streams on tech_streams.stream_id = coalesce(repositories.tech_stream_id, origin.stream_id)
 ),
 
-candidates as (
-    {{- ticket_candidates() }}
-),
-
-recognised as (
-    {{- recognised_tickets() }}
-),
-
-all_candidates as (
-    select
-        pull_request_key,
-        array_agg(distinct ticket_id) as ticket_ids
-    from candidates
-    group by pull_request_key
-),
+{{ ticket_link_ctes() }},
 
 -- A manual link is a correction, so it wins over what was written.
 linked as (

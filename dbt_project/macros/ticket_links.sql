@@ -1,7 +1,10 @@
-{# Parts of events.pull_requests that stand alone; each macro is the body of a CTE there. #}
-
-{# How a pull request names its ticket (004 §5.3.4): every key that branch, title and body name, in the order of preference. #}
-{% macro ticket_candidates() %}
+{#
+  CTEs of events.pull_requests: which tickets a pull request names (004 §5.3.4), beside CTEs `placed` (pull requests with
+  the pattern of their stream), `projects`, `configured` and `tickets`. Gives `candidates` (all that looks like a ticket),
+  `recognised` (the one that is preferred among those that are tickets) and `all_candidates` (a list for each).
+#}
+{% macro ticket_link_ctes() -%}
+candidates as (
     select
         placed.pull_request_key,
         found.preference,
@@ -28,10 +31,10 @@
             from unnest(placed.body_ticket_keys) with ordinality as named (ticket_id, place)
         ) as found
     where found.ticket_id is not null
-{% endmacro %}
+),
 
-{# UTF-8, SHA-256 and CVE-2024-1 look like tickets: only a known project or a known ticket makes one. #}
-{% macro recognised_tickets() %}
+-- UTF-8, SHA-256 and CVE-2024-1 look like tickets: only a known project or a known ticket makes one.
+recognised as (
     select distinct on (candidates.pull_request_key)
         candidates.pull_request_key,
         candidates.ticket_id,
@@ -45,26 +48,26 @@
         or tickets.ticket_id is not null
         or configured.project_count = 0
     order by candidates.pull_request_key, candidates.preference
-{% endmacro %}
+),
 
-{# The pull requests that the git history alone tells of, each once. #}
-{% macro pull_requests_of_git() %}
-    select distinct on (said.pull_request_key)
-        said.pull_request_key,
-        said.repo_full_name,
-        git_pull_requests.pr_number,
-        git_pull_requests.title,
-        git_pull_requests.author_hash,
-        git_pull_requests.branch_name,
-        git_pull_requests.first_commit_at,
-        git_pull_requests.merged_at,
-        git_pull_requests.merge_commit_sha,
-        git_pull_requests.lines_added,
-        git_pull_requests.lines_removed,
-        git_pull_requests.files_changed,
-        git_pull_requests.load_id
-    from git_pull_requests
-    inner join said on git_pull_requests.pull_request_key = said.said_key
-    left join names on git_pull_requests.repo_full_name = names.former_full_name
-    order by said.pull_request_key, names.distance nulls first, git_pull_requests.repo_full_name
-{% endmacro %}
+all_candidates as (
+    select
+        pull_request_key,
+        array_agg(distinct ticket_id) as ticket_ids
+    from candidates
+    group by pull_request_key
+)
+{%- endmacro %}
+
+{# Beside a CTE `attributes`. A ticket that moved to another project answers to its former keys too. #}
+{% macro tickets_by_every_key(columns) %}
+    select distinct on (named.ticket_id)
+        named.ticket_id as named_ticket_id,
+        attributes.ticket_id,
+        {%- for column in columns %}
+        attributes.{{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from attributes
+    cross join lateral unnest(attributes.ticket_id || attributes.former_ticket_ids) as named (ticket_id)
+    order by named.ticket_id, (named.ticket_id = attributes.ticket_id) desc
+{%- endmacro %}
