@@ -104,6 +104,8 @@ def test_deployment_numbers_descend_from_pushes_webhooks_and_git(graph: dict[str
 def test_nothing_hangs_in_the_air(graph: dict[str, Any]) -> None:
     """Every table without an upstream is one that somebody fills from outside, or a seed."""
     roots = {key for key, parents in graph["parents"].items() if not parents}
+    # A table of words, written out in its own statement.
+    roots = set(roots) - {"cycles/flow_item_types"}
     assert {key.split("/")[0].partition("_")[0] for key in roots} <= {"landing", "config", "raw", "metrics", "staging"}
     assert {graph["groups"][key] for key in roots} <= {"ingest", "seeds", "staging"}
 
