@@ -150,7 +150,9 @@ def story(company: Sequence[Ticket]) -> list[Delivery]:
 
 @pytest.fixture(scope="module")
 def settings(server: Settings) -> Settings:
-    return marts_database(server)
+    made = marts_database(server)
+    build_marts(made, AS_OF, command="seed")
+    return made
 
 
 @pytest.fixture
@@ -171,7 +173,7 @@ def company(settings: Settings) -> Iterator[Engine]:
 
 def build(settings: Settings, *, full_refresh: bool = False, events_only: bool = False) -> None:
     """The first build of a test is a full one: tables of the test before are there."""
-    select = ["+cicd_events", "+incident_events"] if events_only else ["+daily_stream_metrics"]
+    select = ["+cicd_events", "+incident_events"] if events_only else ["+current_metrics"]
     silent = of_silent_vendors(settings, "git", "github", "push")
     build_marts(settings, AS_OF, full_refresh=full_refresh, select=select, exclude=silent, command="run")
 

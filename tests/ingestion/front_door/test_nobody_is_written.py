@@ -39,6 +39,7 @@ ORGANISATIONS = {
     "21031067": '"target_type":"Organization"',
     "MDQ6VXNlcjIxMDMxMDY3": '"login":"github"',
 }
+_UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _PERSON_OBJECTS = {"author", "committer", "pusher"}
 # All of a person's object that tells who it is.
@@ -103,11 +104,13 @@ def written(engine: Engine) -> Iterator[tuple[str, str]]:
 
 def leaks(people: set[str], where: str, content: str) -> list[str]:
     """Which of the people stand in a text, as whole words."""
-    lowered = content.lower()
+    # A name-based id of ours has parts of four digits; whoever is known by a UUID is looked for in the whole text.
+    whole, without_ids = content.lower(), _UUID.sub("", content.lower())
     compact = content.replace('": ', '":')
     return [
-        f"{person!r} in {where}: …{content[max(found.start() - 80, 0) : found.end() + 40]}…"
+        f"{person!r} in {where}: …{lowered[max(found.start() - 80, 0) : found.end() + 40]}…"
         for person in sorted(people)
+        for lowered in [whole if "-" in person else without_ids]
         if person.lower() in lowered and ORGANISATIONS.get(person, "no exception") not in compact
         for found in [re.search(rf"(?<![a-z0-9]){re.escape(person.lower())}(?![a-z0-9])", lowered)]
         if found
