@@ -31,7 +31,7 @@ from sqlalchemy import text
 from benchmarks.demo import free_port
 from core import clock
 from core.api_keys import create_key
-from core.database import get_engine
+from core.database import database_url, make_engine
 from core.secrets import secrets_for
 from core.settings import Settings, load_settings
 from ingestion.webhooks.signatures import sign
@@ -117,7 +117,8 @@ class Product:
         self._url = f"http://127.0.0.1:{settings.port}"
         self._http = httpx.Client(base_url=self._url, timeout=30, trust_env=False)
         self._jira_secret = secrets_for(settings).get("jira_webhook_secret")
-        with get_engine().begin() as connection:
+        engine = make_engine(database_url(settings), pool_size=1)
+        with engine.begin() as connection:
             self._key = create_key(connection, "freshness", ["events:write", "metrics:read"])[1]
             self._statuses: dict[str, str] = dict(
                 connection.execute(
@@ -130,6 +131,7 @@ class Product:
             self._repository, self._service = connection.execute(
                 text("select full_name, deploy_target from config.repositories where is_deployable order by 1 limit 1")
             ).one()
+        engine.dispose()
         self._number = count(900_000)
 
     def is_ready(self) -> bool:
@@ -147,8 +149,8 @@ class Product:
         return {
             "created": data["wip_by_stage"]["backlog_count"] + data["wip_by_stage"]["total"],
             "moved": data["wip_by_stage"]["total"],
-            "deployed": metrics["deployment_frequency"]["details"]["sample_size"],
-            "restored": metrics["ttr_median"]["details"]["sample_size"],
+            "deployed": metrics["deployment_frequency"]["sample_size"],
+            "restored": metrics["ttr_median"]["sample_size"],
         }
 
     def watch_deliveries(self, seconds: int) -> dict[str, float]:
