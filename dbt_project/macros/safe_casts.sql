@@ -32,13 +32,6 @@
     case when {{ value }} ~ '^-?\d{1,18}$' then ({{ value }})::bigint end
 {%- endmacro %}
 
-{# A uuid in its usual form. #}
-{% macro safe_uuid(value) -%}
-    case
-        when {{ value }} ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then ({{ value }})::uuid
-    end
-{%- endmacro %}
-
 {# How many entries a JSON list has; NULL where it is none. #}
 {% macro array_length_of(value) -%}
     case when jsonb_typeof({{ value }}) = 'array' then jsonb_array_length({{ value }}) end
