@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 from sqlalchemy import Connection, delete
-from sqlalchemy.dialects.postgresql import insert
 
 from app.queries.throughput import StreamHistory, read_histories
 from core import clock
@@ -23,6 +22,7 @@ from orchestration.build_lock import POOL, build_lock
 from orchestration.defs.forecast.snapshots import THROUGHPUT, WORK_IN_PROGRESS
 from orchestration.progress import Step, report
 from orchestration.timings import timed
+from orchestration.upserts import store_rows
 
 # A back-test holds everything that the one of the day before held: a year of them shows how it changed.
 KEPT_DAYS = 366
@@ -51,11 +51,7 @@ def write_calibrations(connection: Connection, settings: Settings) -> int:
     as_of, histories = read_histories(connection)
     forecast_date = (as_of or clock.now()).astimezone(ZoneInfo(settings.timezone)).date()
     rows = [row for history in histories for row in calibration_rows(history, forecast_date)]
-    if rows:
-        statement = insert(forecast_calibrations)
-        kept = ("delivery_stream_id", "forecast_date", "percentile")
-        replaced = {name: statement.excluded[name] for name in rows[0] if name not in kept}
-        connection.execute(statement.on_conflict_do_update(index_elements=kept, set_=replaced), rows)
+    store_rows(connection, forecast_calibrations, ("delivery_stream_id", "forecast_date", "percentile"), rows)
     oldest = forecast_date - timedelta(days=KEPT_DAYS)
     connection.execute(delete(forecast_calibrations).where(forecast_calibrations.c.forecast_date < oldest))
     return len(rows)

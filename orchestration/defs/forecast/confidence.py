@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 from sqlalchemy import Connection, RowMapping, text
-from sqlalchemy.dialects.postgresql import insert
 
 from core.database import get_engine
 from core.forecasting.sprint import SprintConfidence, sprint_confidence
@@ -20,6 +19,7 @@ from core.tables import sprint_confidence as confidence_table
 from orchestration.build_lock import POOL, build_lock
 from orchestration.progress import Step, report
 from orchestration.timings import timed
+from orchestration.upserts import store_rows
 
 UPSTREAM = (
     ("events", "sprint_snapshots"),
@@ -53,11 +53,7 @@ def write_confidences(connection: Connection, settings: Settings) -> int:
     """Compute and store the confidence of every active sprint of a delivery stream; returns the number of rows."""
     found = connection.execute(text(_ACTIVE_SPRINTS), {"timezone": settings.timezone}).mappings().all()
     rows = [confidence_row(sprint, ZoneInfo(settings.timezone)) for sprint in found]
-    if rows:
-        statement = insert(confidence_table)
-        kept = ("sprint_id", "computed_at")
-        replaced = {name: statement.excluded[name] for name in rows[0] if name not in kept}
-        connection.execute(statement.on_conflict_do_update(index_elements=kept, set_=replaced), rows)
+    store_rows(connection, confidence_table, ("sprint_id", "computed_at"), rows)
     return len(rows)
 
 

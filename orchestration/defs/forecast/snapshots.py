@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 from sqlalchemy import Connection
-from sqlalchemy.dialects.postgresql import insert
 
 from app.queries.throughput import read_histories
 from core import clock
@@ -24,6 +23,7 @@ from core.tables import forecast_snapshots
 from orchestration.build_lock import POOL, build_lock
 from orchestration.progress import Step, report
 from orchestration.timings import timed
+from orchestration.upserts import store_rows
 
 THROUGHPUT = dg.AssetKey(["metrics", "weekly_throughput"])
 WORK_IN_PROGRESS = dg.AssetKey(["metrics", "wip_by_stage"])
@@ -56,13 +56,7 @@ def write_forecasts(connection: Connection, settings: Settings) -> int:
             history.weekly_throughput, history.scope, runs=settings.forecast_simulations, seed=seed
         )
         rows.append(snapshot_row(history.stream_id, forecast, forecast_date))
-    if rows:
-        statement = insert(forecast_snapshots)
-        kept = {"delivery_stream_id", "forecast_date"}
-        replaced = {name: statement.excluded[name] for name in rows[0] if name not in kept}
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["delivery_stream_id", "forecast_date"], set_=replaced), rows
-        )
+    store_rows(connection, forecast_snapshots, ("delivery_stream_id", "forecast_date"), rows)
     return len(rows)
 
 
